@@ -29,7 +29,7 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """The forecast of close(target hour) against close(the hour before): simple returns, and deltas in quote currency."""
+    """The forecast of close(target hour) against close(the hour before): simple return, and delta in quote currency."""
 
     symbol: str
     timeframe: str

@@ -140,7 +140,9 @@ def resolve(document: Mapping[str, Any], environment: str) -> Settings:
     """One environment of a parsed settings document. Raises BadSettings, naming the key and the remedy."""
     unknown = set(document) - {"defaults", "environments"}
     if unknown or not isinstance(document.get("environments"), Mapping):
-        raise BadSettings(f"settings.yaml holds `defaults` and `environments` only; found {sorted(map(str, document))}.")
+        raise BadSettings(
+            f"settings.yaml holds `defaults` and `environments` only; found {sorted(map(str, document))}."
+        )
     environments = document["environments"]
     if environment not in environments:
         raise BadSettings(f"settings.yaml has no environment {environment!r}; it has {', '.join(environments)}.")
@@ -148,9 +150,7 @@ def resolve(document: Mapping[str, Any], environment: str) -> Settings:
     try:
         return Settings.model_validate({**merged, "environment": environment})
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, e['loc']))}: {_remedy(e['type'], e['msg'])}" for e in error.errors()
-        )
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {_remedy(e['type'], e['msg'])}" for e in error.errors())
         raise BadSettings(f"settings.yaml, environment {environment!r}: {problems}") from None
 
 
@@ -182,7 +182,9 @@ def read(path: Path) -> dict[str, Any]:
     try:
         document = yaml.safe_load(path.read_text())
     except OSError as error:
-        raise BadSettings(f"{path} cannot be read ({error.strerror}); set CANDLECAST_SETTINGS to a settings file.") from None
+        raise BadSettings(
+            f"{path} cannot be read ({error.strerror}); set CANDLECAST_SETTINGS to a settings file."
+        ) from None
     except yaml.YAMLError as error:
         raise BadSettings(f"{path} is not valid YAML: {error}") from None
     if not isinstance(document, dict):
