@@ -1,0 +1,137 @@
+"""The commands of `candlecast`: what is asked, and how its answer is printed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from candlecast import settings as settings_file
+from candlecast.cli import tables
+from candlecast.cli.service import URL, Refused, Service, aws_client, remedies
+from candlecast.errors import CandlecastError
+from candlecast.settings import Settings
+
+app = typer.Typer(
+    help="Asks a deployed candlecast: forecasts of the next hour's price change, and how the platform is doing.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    epilog="Exit codes: 0 fine, 1 a problem (told with its remedy), 2 wrong usage.",
+)
+
+Environment = Annotated[
+    str, typer.Option("--env", envvar="CANDLECAST_ENV", help="Environment of settings.yaml.", show_default=True)
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the API's own answer, for machines.")]
+
+
+@app.callback()
+def candlecast() -> None:
+    """Asks a deployed candlecast: forecasts of the next hour's price change, and how the platform is doing."""
+
+
+@app.command(
+    epilog="Examples:\n\n"
+    "candlecast predict --date 2024-01-15 --hour 9 --symbol BTC-USDT\n\n"
+    "candlecast predict --date 2024-01-15 --hour 10 --tz Europe/Berlin --json\n\n"
+    "candlecast predict --env prod"
+)
+def predict(
+    date: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Date of the target hour; left out: the newest.")
+    ] = None,
+    hour: Annotated[int | None, typer.Option(min=0, max=23, help="Hour of that date, 0 to 23.")] = None,
+    symbol: Annotated[str | None, typer.Option(help="Like BTC-USDT; left out: the first of the settings.")] = None,
+    tz: Annotated[str | None, typer.Option(help="IANA zone of date and hour; left out: UTC.")] = None,
+    env: Environment = "local",
+    as_json: AsJson = False,
+) -> None:
+    """The forecast of one hour's price change: delta, direction, interval, and later what really happened.
+
+    Hour 9 means the hour from 9:00 to 10:00, forecast with what was known at 9:00.
+    """
+    if (date is None) != (hour is None):
+        raise typer.BadParameter("give --date and --hour together, or neither for the newest forecast.")
+    with _problems_told(as_json):
+        day = None if date is None else f"{date:%Y-%m-%d}"
+        _, answer = Service.of(_settings(env)).ask("/predict", date=day, hour=hour, symbol=symbol, tz=tz)
+        _print(answer if as_json else tables.forecast(answer, tz))
+
+
+@app.command(epilog="Examples:\n\ncandlecast status\n\ncandlecast status --env prod --json")
+def status(env: Environment = "local", as_json: AsJson = False) -> None:
+    """Whether the service can be relied on: health and champion of every symbol, last drift verdicts, alarms.
+
+    Ends with exit code 1 when the service is down.
+    """
+    with _problems_told(as_json):
+        settings = _settings(env)
+        service = Service.of(settings)
+        _, health = service.ask("/health")
+        verdicts = {each["symbol"]: _verdict(service, each["symbol"]) for each in health["symbols"]}
+        alarms = None if URL in os.environ else _alarms(settings)
+        whole = {"url": service.url, "health": health, "drift": verdicts, "alarms": alarms}
+        _print(whole if as_json else tables.status(whole))
+    if health["status"] == "down":
+        raise typer.Exit(1)
+
+
+def _settings(environment: str) -> Settings:
+    return settings_file.resolve(settings_file.read(settings_file.location()), environment)
+
+
+def _verdict(service: Service, symbol: str) -> dict[str, Any] | None:
+    """The symbol's last drift verdict; None before the first."""
+    try:
+        return service.ask("/drift", symbol=symbol)[1]
+    except Refused as refused:
+        if refused.document.get("status") == 404:
+            return None
+        raise
+
+
+def _alarms(settings: Settings) -> list[dict[str, str]]:
+    """Name, state and reason of the environment's alarms."""
+    with remedies(settings):
+        pages = aws_client(settings, "cloudwatch").get_paginator("describe_alarms")
+        found = [
+            alarm
+            for page in pages.paginate(AlarmNamePrefix=settings.name(""))
+            for kind in ("MetricAlarms", "CompositeAlarms")
+            for alarm in page.get(kind, [])
+        ]
+    return [
+        {"name": each["AlarmName"], "state": each["StateValue"], "reason": each.get("StateReason", "")}
+        for each in found
+    ]
+
+
+@contextmanager
+def _problems_told(as_json: bool) -> Iterator[None]:
+    """Prints an error as one clear line and its remedy, and ends with exit code 1."""
+    try:
+        yield
+    except CandlecastError as error:
+        if as_json:
+            document = error.document if isinstance(error, Refused) else {"detail": str(error)}
+            _print(document)
+        else:
+            out = Console(stderr=True, highlight=False, soft_wrap=True)
+            out.print(f"[bold red]Problem:[/] {tables.plain(str(error))}")
+            if isinstance(error, Refused) and error.remedy:
+                out.print(f"[bold]Remedy:[/]  {tables.plain(error.remedy)}")
+        raise typer.Exit(1) from None
+
+
+def _print(answer: Any) -> None:
+    if isinstance(answer, dict):
+        typer.echo(json.dumps(answer, indent=2))
+    else:
+        Console(highlight=False).print(answer)
