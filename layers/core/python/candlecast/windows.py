@@ -1,0 +1,87 @@
+"""Sums, weighted means and extremes over the last hours of a series, one value per hour.
+
+Every value is made from the hours of its own window only, by the same operations in the same order wherever the
+series starts: windows are put together from windows of half the length. So an incremental run and a run over the
+whole history agree to the last bit, which running sums (and pandas' rolling) do not, and no loop runs in Python.
+
+Series are float64 arrays on a gap-free hourly grid, nan where unknown. Hours before the start count as unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Series = NDArray[np.float64]
+
+KNOWN_SHARE = 0.75
+"""A window's value is unknown if less than this share of it (of its weight) is known."""
+
+
+def lag(series: Series, hours: int, fill: float = np.nan) -> Series:
+    """The value *hours* earlier."""
+    if hours == 0:
+        return series
+    earlier = np.empty_like(series)
+    earlier[:hours] = fill
+    earlier[hours:] = series[:-hours]
+    return earlier
+
+
+def _accumulate(series: Series, hours: int, join: Callable[[Series, Series, int], Series], fill: float) -> Series:
+    """The last *hours* values joined; ``join(recent, earlier, span of recent)``, by the binary digits of *hours*."""
+    power, span = series, 1  # `power` holds the last `span` values joined
+    while not hours & span:
+        power, span = join(power, lag(power, span, fill), span), span * 2
+    result, covered = power, span
+    while covered < hours:
+        power, span = join(power, lag(power, span, fill), span), span * 2
+        if hours & span:
+            result, covered = join(result, lag(power, covered, fill), covered), covered + span
+    return result
+
+
+def _add(recent: Series, earlier: Series, _: int) -> Series:
+    return recent + earlier
+
+
+def _sum(series: Series, hours: int, decay: float) -> Series:
+    if decay == 1.0:
+        return _accumulate(series, hours, _add, 0.0)
+    return _accumulate(series, hours, lambda recent, earlier, span: recent + decay**span * earlier, 0.0)
+
+
+def mean(series: Series, hours: int, *, half_life: float | None = None, known_share: float = KNOWN_SHARE) -> Series:
+    """Mean of the known values of the last *hours* hours, the present one included.
+
+    With *half_life* (hours) the weights fall by half every so many hours and are normalised over the known ones:
+    an exponential average with a finite memory.
+    """
+    decay = 1.0 if half_life is None else 0.5 ** (1.0 / half_life)
+    known = np.isfinite(series)
+    if known.all():  # the weights are the same everywhere but in the first hours
+        weight = np.empty_like(series)
+        start = _sum(np.ones(min(hours, len(series))), hours, decay)
+        weight[: len(start)] = start
+        weight[len(start) :] = start[-1] if len(start) else 0.0
+    else:
+        weight = _sum(known.astype("float64"), hours, decay)
+    whole = _sum(np.ones(hours), hours, decay)[-1]
+    values = _sum(np.where(known, series, 0.0), hours, decay)
+    return np.divide(values, weight, out=np.full_like(series, np.nan), where=weight >= known_share * whole)
+
+
+def maximum(series: Series, hours: int) -> Series:
+    """The largest known value of the last *hours* hours; unknown where too few are known."""
+    known = np.isfinite(series)
+    filled = np.where(known, series, -np.inf)
+    top = _accumulate(filled, hours, lambda recent, earlier, _: np.maximum(recent, earlier), -np.inf)
+    enough = _sum(known.astype("float64"), hours, 1.0) >= KNOWN_SHARE * hours
+    return np.where(enough, top, np.nan)
+
+
+def minimum(series: Series, hours: int) -> Series:
+    """The smallest known value of the last *hours* hours; unknown where too few are known."""
+    return -maximum(-series, hours)
