@@ -7,6 +7,7 @@ missing candle makes it unknown: hours lie on a grid, so "one hour ago" never me
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -94,7 +95,7 @@ def absolute_return(market: Market, lag: int) -> Series:
 
 def momentum(market: Market, hours: int) -> Series:
     """Move over *hours* hours, in volatilities of that many hours."""
-    return market.move(hours) / (market.volatility * hours**0.5)
+    return market.move(hours) / (market.volatility * math.sqrt(hours))
 
 
 def volatility_ratio(market: Market, half_life: int) -> Series:
