@@ -1,0 +1,1 @@
+"""The training program: one container under SageMaker's training contract."""

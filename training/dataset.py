@@ -1,0 +1,95 @@
+"""The rows a model may learn from at a given instant, read from the job's features channel."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from candlecast import features, hours
+from candlecast.errors import TooLittleData
+
+COLUMNS = ("open_time", "close", "volatility", *features.NAMES, "target_return")
+
+MINIMUM_HOURS = 1000
+"""Complete rows that must be left to fit on, once the hold-out is put aside."""
+LABEL_DELAY = pd.Timedelta(hours=2)
+"""From the open of a candle to the instant its target return is known: its own hour and the next one."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Complete rows of one symbol, in order of time."""
+
+    symbol: str
+    as_of: datetime
+    rows: pd.DataFrame
+    """COLUMNS, no nulls, every target return known at `as_of`."""
+    fingerprint: str
+    """sha256 of the rows' content: equal rows, equal fingerprint, however they were stored."""
+
+    def before(self, instant: datetime) -> pd.DataFrame:
+        """The rows whose target return was known at *instant*."""
+        return known_at(self.rows, instant)
+
+
+def known_at(rows: pd.DataFrame, instant: datetime | pd.Timestamp) -> pd.DataFrame:
+    """The rows whose target return was known at *instant* (aware)."""
+    return rows[rows["open_time"] + LABEL_DELAY <= pd.Timestamp(instant)]
+
+
+def load(channel: Path, symbol: str, as_of: datetime, holdout_hours: int) -> Dataset:
+    """The data set known at *as_of*, from the Parquet files under *channel*.
+
+    Raises TooLittleData, with what is missing and the remedy, when less than MINIMUM_HOURS complete rows would be left
+    beside a hold-out of *holdout_hours*.
+    """
+    files = sorted(channel.rglob("*.parquet"))
+    if not files:
+        raise TooLittleData(f"{symbol} has no features under {channel}; backfill its history first.")
+    table = pa.concat_tables([_read(file, symbol) for file in files])
+    everything = table.to_pandas().sort_values("open_time", ignore_index=True)
+    past = known_at(everything, as_of)
+    complete = past[np.isfinite(past[list(COLUMNS[1:])]).all(axis=1)].reset_index(drop=True)
+    needed = MINIMUM_HOURS + holdout_hours
+    if len(complete) < needed:
+        raise TooLittleData(_shortage(symbol, as_of, past, len(complete), needed))
+    return Dataset(symbol, as_of, complete, _fingerprint(complete))
+
+
+def _read(file: Path, symbol: str) -> pa.Table:
+    with pq.ParquetFile(file) as parquet:
+        missing = [name for name in COLUMNS if name not in parquet.schema_arrow.names]
+        if missing:
+            raise TooLittleData(
+                f"{symbol}: {file.parent.name}/{file.name} lacks {', '.join(missing[:3])}"
+                f"{' and more' if len(missing) > 3 else ''}; its features are of another version: backfill them anew."
+            )
+        table = parquet.read(columns=list(COLUMNS))
+    schema = pa.schema([("open_time", pa.timestamp("us", "UTC")), *((name, pa.float64()) for name in COLUMNS[1:])])
+    return table.select(list(COLUMNS)).cast(schema)
+
+
+def _shortage(symbol: str, as_of: datetime, past: pd.DataFrame, complete: int, needed: int) -> str:
+    found = f"{symbol} has {complete} complete hours known at {hours.text(as_of)}, training needs {needed}"
+    closes = past["close"].to_numpy()
+    if len(past) < needed + features.WARM_UP:
+        return f"{found}: only {len(past)} hours are stored; backfill a longer history."
+    if closes.min() == closes.max():
+        return f"{found}: its price never moved from {closes[0]:g}, so there is nothing to learn; check its candles."
+    nulls = past.isna().sum().drop("open_time")
+    return f"{found}: {nulls.idxmax()} is null in {nulls.max()} of {len(past)} rows; rebuild the features by a backfill."
+
+
+def _fingerprint(rows: pd.DataFrame) -> str:
+    digest = hashlib.sha256(",".join(rows.columns).encode())
+    digest.update(rows["open_time"].to_numpy("datetime64[us]").tobytes())
+    for name in COLUMNS[1:]:
+        digest.update(rows[name].to_numpy("float64").tobytes())
+    return digest.hexdigest()
