@@ -1,0 +1,104 @@
+# What each function may do, one statement per capability. Its logs, dead letters and traces are in modules/function.
+locals {
+  table_arn = "arn:${local.partition}:dynamodb:${local.region}:${local.account}:table/${local.table_name}"
+  bus_arn   = "arn:${local.partition}:events:${local.region}:${local.account}:event-bus/${local.bus_name}"
+
+  publish_events = { sid = "PublishEvents", actions = ["events:PutEvents"], resources = [local.bus_arn] }
+
+  # Without ListBucket S3 answers 403 where an object is missing, and a missing month or champion is a normal case.
+  # "IfExists": a plain GetObject carries no prefix.
+  list = {
+    for reader, prefixes in {
+      ingest  = ["candles/*", "features/*", "quarantine/*"]
+      predict = ["candles/*", "features/*", "forecasts/*", "models/*"]
+      drift   = ["features/*", "forecasts/*", "models/*", "reports/*"]
+      api     = ["models/*", "reports/*"]
+      } : reader => {
+      sid       = "TellMissingFromForbidden"
+      actions   = ["s3:ListBucket"]
+      resources = [local.bucket_arn]
+      condition = { test = "StringLikeIfExists", variable = "s3:prefix", values = prefixes }
+    }
+  }
+
+  statements = {
+    ingest = [
+      local.list.ingest,
+      local.publish_events,
+      {
+        sid       = "KeepCandlesAndFeatures"
+        actions   = ["s3:GetObject", "s3:PutObject"]
+        resources = [for dataset in ["candles", "features", "quarantine"] : "${local.bucket_arn}/${dataset}/*"]
+      },
+    ]
+    predict = [
+      local.list.predict,
+      local.publish_events,
+      {
+        sid       = "ReadFeaturesAndModels"
+        actions   = ["s3:GetObject"]
+        resources = [for dataset in ["candles", "features", "models"] : "${local.bucket_arn}/${dataset}/*"]
+      },
+      {
+        sid       = "KeepForecastHistory"
+        actions   = ["s3:GetObject", "s3:PutObject"]
+        resources = ["${local.bucket_arn}/forecasts/*"]
+      },
+      {
+        sid       = "KeepForecasts"
+        actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+        resources = [local.table_arn]
+      },
+    ]
+    drift = [
+      local.list.drift,
+      local.publish_events,
+      {
+        sid       = "ReadForecastsAndModels"
+        actions   = ["s3:GetObject"]
+        resources = [for dataset in ["features", "forecasts", "models", "reports"] : "${local.bucket_arn}/${dataset}/*"]
+      },
+      {
+        sid       = "WriteReports"
+        actions   = ["s3:PutObject"]
+        resources = ["${local.bucket_arn}/reports/drift/*"]
+      },
+      {
+        sid     = "PromoteModels"
+        actions = ["s3:PutObject"]
+        resources = [
+          "${local.bucket_arn}/models/symbol=*/champion.json",
+          "${local.bucket_arn}/models/symbol=*/history/*",
+        ]
+      },
+      {
+        sid       = "StartRetraining"
+        actions   = ["states:StartExecution"]
+        resources = [local.state_machine_arn]
+      },
+    ]
+    api = [
+      local.list.api,
+      {
+        sid     = "ReadModelsAndReports"
+        actions = ["s3:GetObject"]
+        resources = [
+          "${local.bucket_arn}/models/symbol=*/champion.json",
+          "${local.bucket_arn}/models/symbol=*/history/*",
+          "${local.bucket_arn}/models/symbol=*/version=*/verdict.json",
+          "${local.bucket_arn}/reports/drift/*",
+        ]
+      },
+      {
+        sid       = "ReadForecasts"
+        actions   = ["dynamodb:GetItem", "dynamodb:Query"]
+        resources = [local.table_arn]
+      },
+      {
+        sid       = "AskForPastForecasts"
+        actions   = ["lambda:InvokeFunction"]
+        resources = ["arn:${local.partition}:lambda:${local.region}:${local.account}:function:${local.prefix}-predict"]
+      },
+    ]
+  }
+}
