@@ -1,0 +1,86 @@
+"""`make demo`: the whole loop on one machine, from nothing to a served, monitored and retrained model."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated
+
+import botocore.exceptions
+import httpx
+import typer
+from localstack.demo.summary import show
+from rich.console import Console
+
+from candlecast import settings as configuration
+from candlecast.errors import CandlecastError
+from infra import deploy
+from localstack import stack
+from localstack.demo.deployed import Deployed, StageFailed
+from localstack.demo.scenario import choose
+from localstack.demo.stages import Demo
+
+EXPECTED = (CandlecastError, StageFailed, deploy.DeployFailed, stack.StackFailed)
+UNREACHABLE = (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, httpx.HTTPError, OSError)
+
+
+def main(
+    market: Annotated[str, typer.Option(help="auto, live, simulated, or a folder of recorded candles.")] = "auto",
+    history_days: Annotated[int, typer.Option(help="Days of history to learn from.", min=120)] = 730,
+) -> None:
+    """Run ingest, predict, monitor, retrain and serve on the embedded AWS, and leave it up to be looked at."""
+    console = Console(highlight=False)
+    try:
+        _play(console, market, history_days)
+    except KeyboardInterrupt:
+        console.print("\n[yellow]Interrupted.[/] `make demo` starts clean again; `make down` stops the local AWS.")
+        sys.exit(130)
+    except (*EXPECTED, *UNREACHABLE) as error:
+        console.print(f"\n[red]The demo stopped here.[/] {error}")
+        if isinstance(error, UNREACHABLE):
+            console.print("Is the local AWS still up? `make status` tells; `make demo` starts clean again.")
+        sys.exit(1)
+
+
+def _play(console: Console, market: str, history_days: int) -> None:
+    started = time.monotonic()
+
+    def stage(title: str, action: Callable[[], object]) -> None:
+        console.print(f"\n[bold]{time.monotonic() - started:5.0f} s  {title}[/]")
+        action()
+
+    settings = configuration.load()
+    scenario = choose(market, settings, datetime.now(UTC), history_days)
+    console.print(f"[bold]candlecast[/]: {scenario.symbol} on the [bold]{scenario.label}[/]")
+    console.print(
+        f"  history {scenario.history_start:%Y-%m-%d} to {scenario.replay_start:%Y-%m-%d},"
+        f" then hour by hour to {scenario.end:%Y-%m-%d}, by event time"
+    )
+    stage("The embedded AWS and the market", lambda: stack.up(market=scenario.source))
+    stage("Layers and functions, deployed by Terraform", lambda: deploy.apply(settings.environment))
+    demo = Demo(console, Deployed(settings, deploy.outputs(settings.environment)), scenario)
+    demo.stack.schedules(enabled=False)  # an hourly event of today would overtake the replay
+    try:
+        stage("A clean start: no candle, model or forecast left from an earlier run", demo.stack.empty)
+        stage("Backfill: history through ingest", demo.backfill)
+        as_of = f"{scenario.replay_start:%Y-%m-%dT%H:%M:%SZ}"
+        stage("Train: the first champion", lambda: demo.train("first model", {"as_of": as_of}))
+        quiet_end = scenario.change or scenario.replay_start + (scenario.end - scenario.replay_start) * 0.7
+        stage(
+            "Replay: ingest, predict and the daily drift check",
+            lambda: demo.replay(scenario.replay_start, quiet_end.replace(hour=0)),
+        )
+        stage("The market changes", demo.change_market)
+        stage("Replay until drift retrains the model, and on", demo.provoke)
+        stage("The API, asked by HTTP", demo.ask)
+    finally:
+        demo.free_clock()
+        demo.stack.schedules(enabled=True)
+    console.print(f"\n[bold]{time.monotonic() - started:5.0f} s  Summary[/]")
+    show(console, demo)
+
+
+if __name__ == "__main__":
+    typer.run(main)

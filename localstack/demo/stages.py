@@ -1,0 +1,176 @@
+"""The demo's stages: each does one part of the loop on the deployed stack and shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from candlecast import hours
+from localstack.demo.deployed import Answer, Deployed, StageFailed
+from localstack.demo.scenario import AFTER_DAYS, DAY, Scenario
+
+WILDER = {"volatility": 2.5, "reversal": -2.0}
+"""The regime change of a simulated market: 2.5 times the volatility, and momentum where there was reversal."""
+
+
+@dataclass
+class Played:
+    """What the demo has seen, for the closing summary."""
+
+    checks: list[tuple[datetime, dict[str, Any]]] = field(default_factory=list)
+    """Daily drift verdicts."""
+    trainings: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    """Why a training was started, and what came of it."""
+    answers: list[tuple[str, Answer]] = field(default_factory=list)
+
+
+class Demo:
+    """One run of the scenario on one deployed stack."""
+
+    def __init__(self, console: Console, stack: Deployed, scenario: Scenario) -> None:
+        self.console, self.stack, self.scenario = console, stack, scenario
+        self.played = Played()
+
+    def backfill(self) -> None:
+        """History by the ingest function, a quarter of a year per call, oldest first: features chain."""
+        first, last = self.scenario.history_start, self.scenario.replay_start
+        starts = list(_steps(first, last, 90 * DAY))
+        self._set_clock(last)
+        with self._bar("candles", int((last - first) / hours.HOUR)) as (bar, task):
+            for start in starts:
+                end = min(start + 90 * DAY, last)
+                payload = {"time": last, "symbols": [self.scenario.symbol], "start": start, "end": end}
+                answer = self.stack.invoke("ingest", {k: _json(v) for k, v in payload.items()})
+                stored = answer["symbols"][self.scenario.symbol]
+                if "error" in stored:
+                    raise StageFailed(f"backfill of {start:%Y-%m-%d}: {stored['type']}: {stored['error']}")
+                bar.advance(task, (end - start) / hours.HOUR)
+
+    def train(self, why: str, payload: dict[str, Any]) -> None:
+        """A run of the retraining state machine, started as an operator would from the console."""
+        self.console.print(
+            f"  starting [bold]{self.stack.outputs['state_machine_arn'].rpartition(':')[2]}[/] with {payload}"
+        )
+        self._finish_training(why, self.stack.start_retraining(payload))
+
+    def replay(self, start: datetime, end: datetime, *, until_breach: bool = False) -> datetime | None:
+        """Every hour of [start, end) through ingest and, by its event, predict; drift daily.
+
+        Returns the hour after a breach that started a retraining, when asked to stop there.
+        """
+        with self._bar("hours", int((end - start) / hours.HOUR)) as (bar, task):
+            for hour in hours.span(start, end):
+                self._set_clock(hour.replace(minute=1))
+                answer = self.stack.ingest_hour(self.scenario.symbol, hour)["symbols"][self.scenario.symbol]
+                if "error" in answer:
+                    raise StageFailed(f"ingest of {hours.text(hour)}: {answer['type']}: {answer['error']}")
+                self.stack.await_forecast(self.scenario.symbol, hour)
+                bar.advance(task)
+                if hour.hour == 0 and (execution := self._daily_check(hour.replace(minute=15), bar)) and until_breach:
+                    bar.stop()
+                    self._finish_training("drift", execution)
+                    return hour + hours.HOUR
+        return None
+
+    def change_market(self) -> None:
+        """From the scenario's change on, a simulated market is wilder; a recorded one brings its own."""
+        if self.scenario.market == "simulated" and self.scenario.change:
+            body = {"from": hours.text(self.scenario.change), "symbols": [self.scenario.symbol], **WILDER}
+            self._market("PUT", "/_market/regime", body)
+            self.console.print("  the simulated market turns 2.5 times as wild, and reversal becomes momentum")
+        elif self.scenario.change:
+            self.console.print(
+                f"  the recorded market itself turns wilder from about {self.scenario.change:%Y-%m-%d} on"
+            )
+        else:
+            self.console.print("  a live market does what it likes: no change is arranged")
+
+    def provoke(self) -> None:
+        """The replay after the change, until drift has retrained the model, and a little longer."""
+        start = self.scenario.change or self.scenario.end - (AFTER_DAYS + 5) * DAY
+        resumed = self.replay(start, self.scenario.end - AFTER_DAYS * DAY, until_breach=True)
+        if resumed is None:
+            self.console.print("  no breach in these days: retraining by hand, as an operator would")
+            resumed = self.scenario.end - AFTER_DAYS * DAY
+            self.train("by hand", {"as_of": hours.text(resumed)})
+        end = self.scenario.end if self.scenario.market != "recorded" else resumed + AFTER_DAYS * DAY
+        self.replay(resumed, min(end, self.scenario.end))
+
+    def ask(self) -> None:
+        """The API by HTTP: without a key, and with it for the newest, a past, a future and an impossible hour."""
+        past = self.scenario.change or self.scenario.end - 5 * DAY
+        questions: list[tuple[str, bool, dict[str, str]]] = [
+            ("/predict", False, {}),
+            ("/predict", True, {}),
+            ("/predict", True, {"date": f"{past:%Y-%m-%d}", "hour": "9"}),
+            ("/predict", True, {"date": "2099-01-01", "hour": "9"}),
+            ("/predict", True, {"date": f"{past:%Y-%m-%d}", "hour": "24"}),
+            ("/models", True, {"symbol": self.scenario.symbol}),
+            ("/drift", True, {"symbol": self.scenario.symbol}),
+        ]
+        for path, key, query in questions:
+            answer = self.stack.ask(path, key=key, **query)
+            shown = f"GET {path}" + ("?" + "&".join(f"{k}={v}" for k, v in query.items()) if query else "")
+            self.played.answers.append((shown + ("" if key else "  (no key)"), answer))
+        refused, newest, settled = (answer.status for _, answer in self.played.answers[:3])
+        if (refused, newest, settled) != (403, 200, 200):
+            raise StageFailed(f"the API answered {refused}, {newest}, {settled} where 403, 200, 200 were due")
+
+    def _daily_check(self, now: datetime, bar: Progress) -> str | None:
+        payload = {"time": hours.text(now), "symbols": [self.scenario.symbol]}
+        verdict = self.stack.invoke("drift", payload)["symbols"][self.scenario.symbol]
+        if "error" in verdict:
+            raise StageFailed(f"drift check of {hours.text(now)}: {verdict['type']}: {verdict['error']}")
+        self.played.checks.append((now, verdict))
+        mark = "[red]breach[/]" if verdict["breach"] else "[green]quiet[/] "
+        bar.console.print(f"  {now:%Y-%m-%d}  {mark}  {verdict['reason']}")
+        execution: str | None = verdict["execution"]
+        return execution
+
+    def _finish_training(self, why: str, execution_arn: str) -> None:
+        with self.console.status("  retraining") as status:
+            output = self.stack.follow(execution_arn, lambda state: status.update(f"  retraining: {state}"))
+        for outcome in output if isinstance(output, list) else [output]:
+            self.played.trainings.append((why, outcome))
+            self.console.print(f"  {outcome['message']}")
+
+    def _set_clock(self, now: datetime) -> None:
+        if self.scenario.market != "live":
+            self._market("PUT", "/_market/clock", {"now": hours.text(now)})
+
+    def _market(self, method: str, path: str, body: dict[str, Any]) -> None:
+        endpoint = next(iter(self.stack.settings.exchange.endpoints.values()))
+        self._http.request(method, str(httpx.URL(endpoint).join(path)), json=body).raise_for_status()
+
+    @cached_property
+    def _http(self) -> httpx.Client:
+        return httpx.Client(timeout=10)
+
+    def free_clock(self) -> None:
+        """The market follows the wall clock again."""
+        if self.scenario.market != "live":
+            self._market("PUT", "/_market/clock", {"now": None})
+
+    @contextmanager
+    def _bar(self, unit: str, total: int) -> Iterator[tuple[Progress, Any]]:
+        columns = (BarColumn(), MofNCompleteColumn(), TextColumn(unit), TimeElapsedColumn(), TimeRemainingColumn())
+        with Progress(TextColumn(" "), *columns, console=self.console) as bar:
+            yield bar, bar.add_task(unit, total=total)
+
+
+def _steps(first: datetime, last: datetime, step: timedelta) -> Iterable[datetime]:
+    while first < last:
+        yield first
+        first += step
+
+
+def _json(value: Any) -> Any:
+    return hours.text(value) if isinstance(value, datetime) else value

@@ -1,0 +1,33 @@
+"""One stack, deployed by Terraform on an embedded AWS and a simulated market of its own, for all flows.
+
+Every flow plays on a symbol of its own, so they may run in any order. Schedules are off, but where a flow asks.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from candlecast import settings as configuration
+from infra import deploy
+from localstack import stack as local
+from localstack.demo.deployed import Deployed
+from tests.flows.scene import derived_settings
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    file = derived_settings(tmp_path_factory.mktemp("stack"))
+    patch = pytest.MonkeyPatch()
+    patch.setenv("CANDLECAST_SETTINGS", str(file))
+    patch.setenv("CANDLECAST_ENV", "local")
+    configuration.load.cache_clear()
+    try:
+        local.up(market="simulated")
+        deploy.apply("local")
+        deployed = Deployed(configuration.load(), deploy.outputs("local"))
+        deployed.schedules(enabled=False)
+        yield deployed
+    finally:
+        local.down()
+        patch.undo()
+        configuration.load.cache_clear()

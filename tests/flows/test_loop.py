@@ -1,0 +1,66 @@
+"""The closed loop: history, first champion, live forecasts, a wilder market, a breach, a promoted champion."""
+
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from candlecast import hours
+from localstack.demo.deployed import Deployed
+from tests.flows.scene import START
+
+pytestmark = pytest.mark.timeout(900)
+SYMBOL = "LOOP-USDT"
+CHANGE = START + timedelta(hours=30)
+
+
+def test_a_breach_retrains_and_promotes_and_the_next_forecast_uses_the_new_champion(stack: Deployed) -> None:
+    history = {"start": hours.text(START - timedelta(days=200)), "end": hours.text(START), "time": hours.text(START)}
+    stored = stack.invoke("ingest", {"symbols": [SYMBOL], **history})["symbols"][SYMBOL]
+    assert stored["missing"] == 0
+    outcome = train(stack, {"symbol": SYMBOL, "as_of": hours.text(START)})
+    assert (outcome["promoted"], outcome["version"]) == (True, "1")
+
+    wilder = {"from": hours.text(CHANGE), "volatility": 6.0, "reversal": 1.0, "symbols": [SYMBOL]}
+    httpx.put(market(stack, "/_market/regime"), json=wilder).raise_for_status()
+    for hour in hours.span(START, CHANGE + timedelta(hours=20)):
+        stack.ingest_hour(SYMBOL, hour)
+        stack.await_forecast(SYMBOL, hour)
+    quiet = check(stack, CHANGE)
+    assert quiet["breach"] is False
+    breach = check(stack, CHANGE + timedelta(hours=20))
+    assert breach["breach"] is True
+    again = check(stack, CHANGE + timedelta(hours=20))
+    assert again["execution"] in (None, breach["execution"])
+
+    verdict = stack.follow(breach["execution"], lambda _: None)
+    outcome = verdict[0] if isinstance(verdict, list) else verdict
+    assert (outcome["promoted"], outcome["version"]) == (True, "2"), outcome["reason"]
+    champion = stack.registry.champion(SYMBOL)
+    assert champion is not None
+    assert (champion.version, champion.previous_version) == ("2", "1")
+    hour = CHANGE + timedelta(hours=20)
+    stack.ingest_hour(SYMBOL, hour)
+    stack.await_forecast(SYMBOL, hour)
+    served = stack.forecasts.get(SYMBOL, hour)
+    assert served is not None
+    assert served.model_version == "2"
+
+    back = train(stack, {"action": "promote", "symbol": SYMBOL, "version": "1"})
+    assert (back["promoted"], back["version"]) == (True, "1")
+
+
+def train(stack: Deployed, payload: dict[str, str]) -> dict[str, object]:
+    output = stack.follow(stack.start_retraining(payload), lambda _: None)
+    outcome: dict[str, object] = output[0] if isinstance(output, list) else output
+    return outcome
+
+
+def check(stack: Deployed, now: object) -> dict[str, object]:
+    answer = stack.invoke("drift", {"time": hours.text(now), "symbols": [SYMBOL]})  # type: ignore[arg-type]
+    verdict: dict[str, object] = answer["symbols"][SYMBOL]
+    return verdict
+
+
+def market(stack: Deployed, path: str) -> str:
+    return str(httpx.URL(next(iter(stack.settings.exchange.endpoints.values()))).join(path))
