@@ -1,0 +1,192 @@
+"""The lake: one Parquet object per symbol and month, rewritten in place and never lost to a second writer.
+
+An object is read together with its ETag and replaced only if it still has that ETag, or created only if it is still
+absent. Whoever comes second reads again and applies its change again. A change that changes nothing writes nothing.
+"""
+
+from __future__ import annotations
+
+import io
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import awswrangler as wr
+import pandas as pd
+from botocore.exceptions import ClientError
+
+from candlecast import candles, features, hours
+from candlecast.errors import WriteConflict
+from candlecast.forecast import SETTLEMENT_FIELDS, Forecast
+
+if TYPE_CHECKING:
+    import boto3
+    from mypy_boto3_s3 import S3Client
+
+ATTEMPTS = 8
+_LOST_THE_RACE = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
+_ABSENT = {"NoSuchKey", "404"}
+
+Name = Literal["candles", "features", "forecasts", "quarantine"]
+Change = Callable[[pd.DataFrame], pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What a month's object is called and what it holds."""
+
+    path: str
+    hour: str
+    """The column that says to which hour, and so to which month, a row belongs."""
+    columns: dict[str, str]
+    """Type of each column, in order."""
+
+    def empty(self) -> pd.DataFrame:
+        """A table of this dataset without rows."""
+        return self.conform(pd.DataFrame())
+
+    def conform(self, table: pd.DataFrame) -> pd.DataFrame:
+        """The table with exactly these columns and types, sorted by hour; a column it lacks is null throughout."""
+        shaped = table.reindex(columns=list(self.columns)).astype(self.columns)
+        for name, kind in self.columns.items():
+            if kind == "object":
+                shaped.loc[shaped[name].isna(), name] = None
+        return shaped.sort_values(self.hour, ignore_index=True)
+
+
+_TIME = "datetime64[us, UTC]"
+_CANDLE = {"open_time": _TIME, **dict.fromkeys(candles.VALUES, "float64"), "source": "object", "ingested_at": _TIME}
+
+
+def _forecast_columns() -> dict[str, str]:
+    """Forecast.record() as columns, but for the symbol, which the path says."""
+    times = dict.fromkeys(("target_hour", "origin", "made_at"), _TIME)
+    texts = dict.fromkeys(("timeframe", "kind", "model_version", "note"), "object")
+    special = times | texts | {"inside_interval": "boolean"}
+    names = [f.name for f in fields(Forecast) if f.name not in {"symbol", "settlement"}]
+    return {name: special.get(name, "float64") for name in [*names, *SETTLEMENT_FIELDS]}
+
+
+DATASETS: dict[Name, Dataset] = {
+    "candles": Dataset(
+        "candles/exchange={exchange}/symbol={symbol}/timeframe=1h/month={month}/candles.parquet", "open_time", _CANDLE
+    ),
+    "features": Dataset(
+        "features/symbol={symbol}/timeframe=1h/month={month}/features.parquet",
+        "open_time",
+        {"open_time": _TIME} | dict.fromkeys(("close", "volatility", *features.NAMES, "target_return"), "float64"),
+    ),
+    "forecasts": Dataset(
+        "forecasts/symbol={symbol}/month={month}/forecasts.parquet", "target_hour", _forecast_columns()
+    ),
+    "quarantine": Dataset(
+        "quarantine/symbol={symbol}/timeframe=1h/month={month}/quarantine.parquet",
+        "open_time",
+        _CANDLE | {"reason": "object"},
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Month:
+    """One object as it was read or left."""
+
+    table: pd.DataFrame
+    etag: str | None
+    """None where there is no object."""
+
+
+class Lake:
+    """The Parquet datasets of one bucket. *exchange* is the name that stands in the path of the candles."""
+
+    def __init__(self, client: S3Client, bucket: str, exchange: str) -> None:
+        self._client, self._bucket, self._exchange = client, bucket, exchange
+
+    def key(self, dataset: Name, symbol: str, month: str) -> str:
+        """The object that holds a month (2026-11) of a dataset."""
+        return DATASETS[dataset].path.format(exchange=self._exchange, symbol=symbol, month=month)
+
+    def read(self, dataset: Name, symbol: str, start: datetime, end: datetime) -> pd.DataFrame:
+        """The rows of the hours [start, end), in one request per month; without rows where nothing is stored."""
+        shape = DATASETS[dataset]
+        tables = [self.month(dataset, symbol, month).table for month in hours.months(start, end)]
+        filled = [table for table in tables if not table.empty]
+        if not filled:
+            return shape.empty()
+        rows = pd.concat(filled, ignore_index=True)
+        within = (rows[shape.hour] >= pd.Timestamp(start)) & (rows[shape.hour] < pd.Timestamp(end))
+        return rows[within].reset_index(drop=True)
+
+    def month(self, dataset: Name, symbol: str, month: str) -> Month:
+        """One month's object and its ETag, in one request; an empty table where there is none."""
+        shape = DATASETS[dataset]
+        try:
+            answer = self._client.get_object(Bucket=self._bucket, Key=self.key(dataset, symbol, month))
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _ABSENT:
+                return Month(shape.empty(), None)
+            raise
+        return Month(shape.conform(pd.read_parquet(io.BytesIO(answer["Body"].read()))), answer["ETag"])
+
+    def update(self, dataset: Name, symbol: str, month: str, change: Change, known: Month | None = None) -> Month:
+        """Applies *change* to a month's table and stores the result, if it differs.
+
+        *change* gets the stored table and returns the new one; it may be applied more than once.
+        *known*: the month as this run has just read it, to save a request.
+        Raises WriteConflict when other writers were first ATTEMPTS times in a row.
+        """
+        shape, key = DATASETS[dataset], self.key(dataset, symbol, month)
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                time.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 (spreads writers, guards nothing)
+                known = None
+            stored = known or self.month(dataset, symbol, month)
+            table = shape.conform(change(stored.table))
+            if table.equals(stored.table):
+                return stored
+            etag = self._put(key, table, stored.etag)
+            if etag is not None:
+                return Month(table, etag)
+        raise WriteConflict(
+            f"{key} was changed by another writer {ATTEMPTS} times in a row; run again when fewer write at once."
+        )
+
+    def _put(self, key: str, table: pd.DataFrame, expected: str | None) -> str | None:
+        """Writes the object if it still is as expected: its new ETag, or None when it is not."""
+        client = _ConditionalPut(self._client, expected)
+        wr.s3.to_parquet(
+            table,
+            f"s3://{self._bucket}/{key}",
+            index=False,
+            compression="zstd",
+            use_threads=False,
+            pyarrow_additional_kwargs={"coerce_timestamps": "us", "version": "2.6"},
+            boto3_session=cast("boto3.Session", client),
+        )
+        return client.etag
+
+
+class _ConditionalPut:
+    """Session and client in one, for a single write by awswrangler.
+
+    awswrangler would make a client per call, keep the new ETag to itself, and after a failed condition put a second
+    time when its file object is collected: whenever that is. Here a lost race ends as a write without ETag.
+    """
+
+    def __init__(self, client: S3Client, expected: str | None) -> None:
+        self._client = client
+        self._condition: dict[str, Any] = {"IfNoneMatch": "*"} if expected is None else {"IfMatch": expected}
+        self.etag: str | None = None
+
+    def client(self, **_: Any) -> _ConditionalPut:
+        return self
+
+    def put_object(self, **request: Any) -> None:
+        try:
+            self.etag = self._client.put_object(**request, **self._condition)["ETag"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _LOST_THE_RACE | _ABSENT:
+                raise
