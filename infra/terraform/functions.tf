@@ -34,13 +34,29 @@ locals {
   }
 }
 
-# An artefact's key holds its content's hash: an unchanged layer is neither uploaded nor published again.
+# A package's key holds its content's hash: what did not change is neither uploaded nor published again.
 resource "aws_s3_object" "layer" {
   for_each = local.build.layers
 
   bucket = module.storage.bucket.name
   key    = "artifacts/layers/${each.key}/${each.value.source_hash}.zip"
   source = "${local.packages}/${each.value.zip}"
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+resource "aws_s3_object" "function" {
+  for_each = local.build.functions
+
+  bucket = module.storage.bucket.name
+  key    = "artifacts/functions/${each.key}/${each.value.source_hash}.zip"
+  source = "${local.packages}/${each.value.zip}"
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_lambda_layer_version" "layer" {
@@ -67,8 +83,7 @@ module "function" {
     handler            = "lambdas.${each.key}.handler.handler"
     runtime            = "python${local.build.python}"
     architecture       = local.build.architecture
-    package            = "${local.packages}/${local.build.functions[each.key].zip}"
-    package_hash       = local.build.functions[each.key].source_hash
+    package            = { bucket = aws_s3_object.function[each.key].bucket, key = aws_s3_object.function[each.key].key }
     layers             = [for layer in local.build.functions[each.key].layers : aws_lambda_layer_version.layer[layer].arn]
     memory_mb          = local.settings.functions.memory_mb[each.key]
     timeout_seconds    = each.value.timeout_seconds

@@ -17,6 +17,7 @@ module "api" {
   api = {
     name               = "${local.prefix}-api"
     key_name           = "${local.prefix}-default"
+    key_value          = local.emulated ? sha1("${local.settings.endpoint}/${local.prefix}") : null # emulators do not draw one; theirs guards nothing
     function_name      = module.function["api"].function.function_name
     function_arn       = module.function["api"].function.arn
     invoke_arn         = module.function["api"].function.invoke_arn

@@ -1,7 +1,8 @@
 # Who may call, how often; and the account-wide consent for API Gateway to write access logs.
 
 resource "aws_api_gateway_api_key" "default" {
-  name = var.api.key_name
+  name  = var.api.key_name
+  value = var.api.key_value
 }
 
 resource "aws_api_gateway_usage_plan" "default" {

@@ -1,8 +1,9 @@
 variable "api" {
-  description = "The REST API in front of one function. account_logging: let API Gateway of this account write access logs."
+  description = "The REST API in front of one function. key_value null: API Gateway draws one; account_logging: let API Gateway of this account write access logs."
   type = object({
     name               = string
     key_name           = string
+    key_value          = optional(string)
     function_name      = string
     function_arn       = string
     invoke_arn         = string

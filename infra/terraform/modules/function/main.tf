@@ -46,17 +46,17 @@ resource "aws_iam_role_policy" "capabilities" {
 }
 
 resource "aws_lambda_function" "function" {
-  function_name    = var.function.name
-  description      = var.function.description
-  role             = aws_iam_role.role.arn
-  runtime          = var.function.runtime
-  architectures    = [var.function.architecture]
-  handler          = var.function.handler
-  filename         = var.function.package
-  source_code_hash = var.function.package_hash
-  layers           = var.function.layers
-  memory_size      = var.function.memory_mb
-  timeout          = var.function.timeout_seconds
+  function_name = var.function.name
+  description   = var.function.description
+  role          = aws_iam_role.role.arn
+  runtime       = var.function.runtime
+  architectures = [var.function.architecture]
+  handler       = var.function.handler
+  s3_bucket     = var.function.package.bucket
+  s3_key        = var.function.package.key
+  layers        = var.function.layers
+  memory_size   = var.function.memory_mb
+  timeout       = var.function.timeout_seconds
 
   environment {
     variables = var.function.environment

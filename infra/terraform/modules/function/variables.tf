@@ -6,8 +6,7 @@ variable "function" {
     handler            = string
     runtime            = string
     architecture       = string
-    package            = string
-    package_hash       = string
+    package            = object({ bucket = string, key = string })
     layers             = list(string)
     memory_mb          = number
     timeout_seconds    = number
