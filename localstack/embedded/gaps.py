@@ -1,0 +1,367 @@
+"""What ministack 1.5.33 does differently from AWS and candlecast notices: one function closes one gap.
+
+Each docstring says what the plain emulator does; tests/embedded_aws/test_gaps.py shows each gap on it first, so that
+a function here can go when a release of ministack no longer needs it. localstack/README.md lists the gaps left open.
+"""
+
+import contextvars
+import fnmatch
+import json
+import operator
+import threading
+import time
+from typing import Any
+from urllib.parse import parse_qs
+
+from ministack import app
+from ministack.core import lambda_runtime
+from ministack.core.responses import get_account_id, get_region, request_scope
+from ministack.services import apigateway_v1, cloudwatch, eventbridge, lambda_svc, stepfunctions
+from ministack.services import cloudwatch_logs as logs
+
+from localstack.embedded import query_protocol, roles, training_task
+
+Document = dict[str, Any]
+
+
+def close_all(alarm_seconds: float) -> None:
+    """Closes every gap; alarms are evaluated every *alarm_seconds*."""
+    lambda_exception_types()
+    lambda_idle_workers()
+    metrics_from_logs()
+    alarm_evaluation(alarm_seconds)
+    alarm_query_protocol()
+    rest_api_metrics()
+    execution_metrics()
+    event_times()
+    event_retries()
+    event_permissions()
+    rest_api_permissions()
+    state_machine_permissions()
+
+
+# --- Lambda -----------------------------------------------------------------------------------------------------------
+
+
+def lambda_exception_types() -> None:
+    """Plain: the errorType of a failed function is always Runtime.HandlerError, which no Retry or Catch names."""
+    script: str = lambda_runtime._PYTHON_WORKER_SCRIPT
+    said, says = '"error": str(e), "trace"', '"error": str(e), "type": type(e).__name__, "trace"'
+    if said not in script:
+        raise RuntimeError("ministack's Python worker has changed; lambda_exception_types must follow it.")
+    lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(said, says)
+    answer: contextvars.ContextVar[Document | None] = contextvars.ContextVar("answer", default=None)
+    invoke, execute = lambda_runtime.Worker.invoke, lambda_svc._execute_function_warm
+
+    def remembering_invoke(worker: Any, *args: Any, **named: Any) -> Document:
+        result: Document = invoke(worker, *args, **named)
+        answer.set(result)
+        return result
+
+    def execute_typed(function: Document, event: Any, request_id: str) -> Document:
+        answer.set(None)
+        result: Document = execute(function, event, request_id)
+        failure = answer.get() or {}
+        if result.get("error") and "type" in failure and isinstance(result.get("body"), dict):
+            trace = failure.get("trace", "").splitlines()[1:-1]
+            result["body"].update(errorType=failure["type"], requestId=request_id, stackTrace=trace)
+        return result
+
+    lambda_runtime.Worker.invoke, lambda_svc._execute_function_warm = remembering_invoke, execute_typed
+
+
+def lambda_idle_workers() -> None:
+    """Plain: each function's first worker, with all it has imported, stays for ever. AWS ends idle ones."""
+
+    def reap(ttl: float = lambda_runtime._LOCAL_WORKER_TTL) -> int:
+        idle, oldest = [], time.time() - ttl
+        with lambda_runtime._lock:
+            for key, workers in list(lambda_runtime._workers.items()):
+                gone = [w for w in workers if not w.in_use and w.last_used < oldest]
+                lambda_runtime._workers[key] = [w for w in workers if w not in gone]
+                idle += gone
+        lambda_runtime.kill_workers(idle)
+        return len(idle)
+
+    lambda_svc.reap_idle_workers = reap
+
+
+# --- CloudWatch -------------------------------------------------------------------------------------------------------
+
+
+def metrics_from_logs() -> None:
+    """Plain: metrics printed in CloudWatch's embedded metric format stay text."""
+    deliver = logs._fanout_to_subscription_filters
+
+    def extract(group: str, stream: str, events: list[Document]) -> None:
+        deliver(group, stream, events)
+        for event in events:
+            if '"_aws"' in event["message"]:
+                _store_embedded(event["message"])
+
+    logs._fanout_to_subscription_filters = extract
+
+
+def _store_embedded(message: str) -> None:
+    try:
+        document = json.loads(message)
+        described = document["_aws"]
+        at = described["Timestamp"] / 1000
+        if not -14 * 86400 <= at - time.time() <= 7200:  # what CloudWatch accepts
+            return
+        for directive in described["CloudWatchMetrics"]:
+            for names in directive.get("Dimensions") or [[]]:
+                dimensions = {name: str(document[name]) for name in names}
+                for metric in directive["Metrics"]:
+                    value = document[metric["Name"]]
+                    values, unit = value if isinstance(value, list) else [value], metric.get("Unit", "None")
+                    arguments = (directive["Namespace"], metric["Name"], dimensions, at, unit)
+                    cloudwatch._store_datum(*arguments, None, values, None, None)
+    except (ValueError, KeyError, TypeError):  # not the format: a line like any other, as on AWS
+        return
+
+
+COMPARISONS = {
+    "GreaterThanThreshold": operator.gt,
+    "GreaterThanOrEqualToThreshold": operator.ge,
+    "LessThanThreshold": operator.lt,
+    "LessThanOrEqualToThreshold": operator.le,
+}
+
+
+def alarm_evaluation(seconds: float) -> None:
+    """Plain: alarms are evaluated only by PutMetricData, over all dimensions at once, as if no data could be missing
+    and one average over all periods would do."""
+    lock = threading.RLock()
+
+    def evaluate(alarm: Document) -> None:
+        with lock:
+            _evaluate(alarm)
+
+    def evaluate_often() -> None:
+        while True:
+            time.sleep(seconds)
+            for account, region in {key[:2] for key in list(cloudwatch._alarms._data)}:
+                with request_scope(account, region):
+                    cloudwatch._evaluate_all_alarms()
+
+    cloudwatch._evaluate_alarm = evaluate
+    threading.Thread(target=evaluate_often, daemon=True, name="alarms").start()
+
+
+def _evaluate(alarm: Document) -> None:
+    """Moves an alarm on one metric to the state its last datapoints call for: M of N periods, missing data as told."""
+    compare = COMPARISONS.get(alarm.get("ComparisonOperator", ""))
+    if not alarm.get("MetricName") or compare is None:
+        return
+    period, total = int(alarm.get("Period") or 60), int(alarm.get("EvaluationPeriods") or 1)
+    needed, missing = int(alarm.get("DatapointsToAlarm") or total), alarm.get("TreatMissingData") or "missing"
+    now, old, threshold = time.time(), alarm["StateValue"], float(alarm["Threshold"])
+    values = [_datapoint(alarm, now - (i + 1) * period, now - i * period) for i in range(total)]
+    seen = [compare(value, threshold) for value in values if value is not None]
+    configured = float(alarm.get("AlarmConfigurationUpdatedTimestamp") or 0)
+    if not seen and missing == "breaching" and now - configured < period:
+        missing = "missing"  # a new alarm waits one period before silence breaches
+    if not seen and missing in ("missing", "ignore"):
+        new = "INSUFFICIENT_DATA" if missing == "missing" else old
+    else:
+        breaching = sum(seen) + (total - len(seen) if missing == "breaching" else 0)
+        new = "ALARM" if breaching >= needed else "OK"
+    if new != old:
+        reason = f"Threshold Crossed: datapoints {values} (newest first) against the threshold ({threshold})"
+        alarm.update(StateValue=new, StateReason=reason, StateUpdatedTimestamp=int(now))
+        cloudwatch._record_history(alarm["AlarmName"], old, new, reason)
+        cloudwatch._dispatch_alarm_actions(alarm, old, new, reason)
+        cloudwatch._evaluate_parent_alarms(alarm)
+
+
+def _datapoint(alarm: Document, start: float, end: float) -> float | None:
+    dimensions = cloudwatch._dims_key(cloudwatch._dims_from_list(alarm.get("Dimensions") or []))
+    stored = cloudwatch._metrics.get((alarm["Namespace"], alarm["MetricName"], dimensions), [])
+    points = [point for point in stored if start <= point["Timestamp"] < end]
+    statistic = alarm.get("ExtendedStatistic") or alarm.get("Statistic") or "Average"
+    return cloudwatch._stat_value(cloudwatch._calc_stats(points), statistic, points) if points else None
+
+
+def alarm_query_protocol() -> None:
+    """Plain: PutMetricAlarm and DescribeAlarms in the Query protocol (Terraform's) lose fields, so that every plan
+    shows a difference. The JSON protocol keeps them: the Query one is answered through it."""
+    answer = app.SERVICE_HANDLERS["monitoring"]
+    model = roles.SESSION.get_service_model("cloudwatch")
+    target_prefix = model.metadata["targetPrefix"]
+
+    async def monitoring(method: str, path: str, headers: dict[str, str], body: bytes, query: Document) -> Any:
+        given = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
+        action, form = given.get("Action", [""])[0], "x-www-form-urlencoded" in headers.get("content-type", "")
+        if not form or action not in ("PutMetricAlarm", "DescribeAlarms"):
+            return await answer(method, path, headers, body, query)
+        operation = model.operation_model(action)
+        request = query_protocol.read(given, operation.input_shape) or {}
+        target = {"content-type": "application/x-amz-json-1.0", "x-amz-target": f"{target_prefix}.{action}"}
+        status, _, document = await answer(method, path, target, json.dumps(request).encode(), query)
+        if status >= 300:
+            return await answer(method, path, headers, body, query)  # the error as this protocol writes it
+        shape = operation.output_shape
+        result = query_protocol.write(f"{action}Result", json.loads(document), shape) if shape else ""
+        return cloudwatch._xml(200, f"{action}Response", result)
+
+    app.SERVICE_HANDLERS["monitoring"] = monitoring
+
+
+def rest_api_metrics() -> None:
+    """Plain: API Gateway writes no metrics, so that no alarm on 5XXError can fire."""
+    execute = apigateway_v1.handle_execute
+
+    async def measured(api_id: str, stage: str, *request: Any) -> Any:
+        started = time.time()
+        answer = await execute(api_id, stage, *request)
+        scope = apigateway_v1.find_api_scope(api_id)
+        if scope is not None:
+            with request_scope(*scope):
+                _record_request(apigateway_v1._rest_apis[api_id]["name"], stage, answer[0], time.time() - started)
+        return answer
+
+    apigateway_v1.handle_execute = measured
+
+
+def _record_request(api: str, stage: str, status: int, seconds: float) -> None:
+    counts = {"Count": 1, "4XXError": int(400 <= status < 500), "5XXError": int(status >= 500)}
+    for dimensions in ({"ApiName": api}, {"ApiName": api, "Stage": stage}):
+        for name, count in counts.items():
+            cloudwatch.record_metric("AWS/ApiGateway", name, count, "Count", dimensions)
+        cloudwatch.record_metric("AWS/ApiGateway", "Latency", seconds * 1000, "Milliseconds", dimensions)
+
+
+def execution_metrics() -> None:
+    """Plain: Step Functions writes no metrics, so that no alarm on ExecutionsFailed can fire."""
+    run = stepfunctions._run_execution
+
+    def measured(execution_arn: str) -> None:
+        run(execution_arn)
+        execution = stepfunctions._executions.get(execution_arn) or {}
+        name = {"SUCCEEDED": "ExecutionsSucceeded", "FAILED": "ExecutionsFailed", "ABORTED": "ExecutionsAborted"}
+        if execution.get("status") in name:
+            dimensions = {"StateMachineArn": execution["stateMachineArn"]}
+            cloudwatch.record_metric("AWS/States", name[execution["status"]], 1, "Count", dimensions)
+
+    stepfunctions._run_execution = measured
+
+
+# --- EventBridge ------------------------------------------------------------------------------------------------------
+
+
+def event_times() -> None:
+    """Plain: PutEvents replaces the Time of an entry by the present."""
+    put, now = eventbridge._put_events, eventbridge._now_ts
+    given: contextvars.ContextVar[float | None] = contextvars.ContextVar("given", default=None)
+
+    def put_each(data: Document, *args: Any, **named: Any) -> Any:
+        entries = data.get("Entries", [])
+        if len(entries) > 10 or not any("Time" in entry for entry in entries):
+            return put(data, *args, **named)
+        answers = []
+        for entry in entries:
+            token = given.set(eventbridge._coerce_timestamp(entry["Time"]) if "Time" in entry else None)
+            try:
+                status, headers, body = put({**data, "Entries": [entry]}, *args, **named)
+            finally:
+                given.reset(token)
+            answers.append(json.loads(body))
+        failed = sum(answer["FailedEntryCount"] for answer in answers)
+        results = [result for answer in answers for result in answer["Entries"]]
+        return status, headers, json.dumps({"FailedEntryCount": failed, "Entries": results}).encode()
+
+    eventbridge._put_events = put_each
+    eventbridge._now_ts = lambda: given.get() or now()
+
+
+def event_retries() -> None:
+    """Plain: a rule's function is tried once; its retries, dead-letter queue and failure destination are ignored."""
+
+    def invoke_asynchronously(arn: str, payload: str) -> None:
+        function, config, name = lambda_svc._get_func_record_for_ref(arn)
+        if not function or not config:
+            eventbridge.logger.warning("EventBridge: function %s not found", name)
+            return
+        record = lambda_svc._execution_record_for_config(function, config)
+        lambda_svc.invoke_async_with_retry(record, json.loads(payload))
+
+    eventbridge._dispatch_to_lambda = invoke_asynchronously
+
+
+# --- Permissions between services -------------------------------------------------------------------------------------
+
+
+def _function_allows(function_arn: str, service: str, source_arn: str) -> bool:
+    """Whether the function's resource policy lets *service* invoke it for this source; always without IAM."""
+    policy = lambda_svc.function_policy_for_arn(function_arn) if app.AUTH else None
+    if policy is None:
+        return True
+    for statement in policy[0].get("Statement", []):
+        named = statement.get("Principal", {}).get("Service", [])
+        conditions = statement.get("Condition", {}).values()
+        sources = [arn for keys in conditions for key, arn in keys.items() if key.lower() == "aws:sourcearn"]
+        meant = statement.get("Effect") == "Allow" and service in ([named] if isinstance(named, str) else named)
+        if meant and all(fnmatch.fnmatchcase(source_arn, pattern) for pattern in sources):
+            return True
+    return False
+
+
+def event_permissions() -> None:
+    """Plain: a rule invokes any function and starts any state machine, whatever their policies and its role say."""
+    invoke = eventbridge._invoke_target
+
+    def check_and_invoke(target: Document, event: Document, rule: Document, view: Any = None) -> Any:
+        arn, allowed = target["Arn"], True
+        if ":function:" in arn:
+            allowed = _function_allows(arn, "events.amazonaws.com", rule.get("Arn", ""))
+        elif ":stateMachine:" in arn:
+            allowed = roles.allows(target.get("RoleArn", ""), "states:StartExecution", arn)
+        if allowed:
+            return invoke(target, event, rule, view)
+        eventbridge.logger.warning("EventBridge: rule %s may not invoke %s", rule.get("Name"), arn)
+        return None
+
+    eventbridge._invoke_target = check_and_invoke
+
+
+def rest_api_permissions() -> None:
+    """Plain: a REST API invokes any function, whatever the function's policy says."""
+    invoke = apigateway_v1._invoke_lambda_proxy_v1
+
+    async def check_and_invoke(
+        integration: Document, api_id: str, stage: str, settings: Any, resource: Document, path: str, method: str,
+        *args: Any, **named: Any,
+    ) -> Any:  # fmt: skip
+        function = apigateway_v1._extract_lambda_ref_from_integration_uri(integration.get("uri", ""))
+        api = f"arn:aws:execute-api:{get_region()}:{get_account_id()}:{api_id}"
+        if not _function_allows(str(function), "apigateway.amazonaws.com", f"{api}/{stage}/{method}{resource['path']}"):
+            return 500, {"Content-Type": "application/json"}, b'{"message": "Internal server error"}'
+        return await invoke(integration, api_id, stage, settings, resource, path, method, *args, **named)
+
+    apigateway_v1._invoke_lambda_proxy_v1 = check_and_invoke
+
+
+def state_machine_permissions() -> None:
+    """Plain: a state machine invokes any function and publishes to any topic, whatever its role allows."""
+    call, dispatch = stepfunctions._call_lambda, stepfunctions._SERVICE_DISPATCH
+    publish = dispatch["arn:aws:states:::sns:publish"]
+
+    def demand(action: str, resource: str, error: str) -> None:
+        role = training_task.machine_role()
+        if role and not roles.allows(role, action, resource):
+            denial = f"User: {role} is not authorized to perform: {action} on resource: {resource}"
+            raise stepfunctions._ExecutionError(error, denial)
+
+    def checked_call(function: str, event: Any) -> Any:
+        prefix = f"arn:aws:lambda:{get_region()}:{get_account_id()}:function:"
+        arn = function if function.startswith("arn:") else prefix + function
+        demand("lambda:InvokeFunction", arn, "Lambda.AWSLambdaException")
+        return call(function, event)
+
+    def checked_publish(resource: str, message: Document) -> Any:
+        demand("sns:Publish", message.get("TopicArn", ""), "SNS.AuthorizationErrorException")
+        return publish(resource, message)
+
+    stepfunctions._call_lambda = checked_call
+    dispatch["arn:aws:states:::sns:publish"] = checked_publish
