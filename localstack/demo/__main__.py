@@ -11,7 +11,6 @@ from typing import Annotated
 import botocore.exceptions
 import httpx
 import typer
-from localstack.demo.summary import show
 from rich.console import Console
 
 from candlecast import settings as configuration
@@ -21,6 +20,7 @@ from localstack import stack
 from localstack.demo.deployed import Deployed, StageFailed
 from localstack.demo.scenario import choose
 from localstack.demo.stages import Demo
+from localstack.demo.summary import show
 
 EXPECTED = (CandlecastError, StageFailed, deploy.DeployFailed, stack.StackFailed)
 UNREACHABLE = (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, httpx.HTTPError, OSError)

@@ -13,10 +13,10 @@ from typing import Any
 import boto3
 import httpx
 from botocore.config import Config
-from candlecast.forecast_table import ForecastTable
-from candlecast.registry import Registry
 
 from candlecast import hours
+from candlecast.forecast_table import ForecastTable
+from candlecast.registry import Registry
 from candlecast.settings import Settings
 
 
