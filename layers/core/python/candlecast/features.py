@@ -17,8 +17,7 @@ import numpy as np
 import pandas as pd
 
 from candlecast import windows
-from candlecast.errors import BadRequest
-from candlecast.windows import Series
+from candlecast.windows import Grid, Series
 
 HALF_LIVES = {6: 64, 24: 192, 168: 512}
 """Hours of each exponential average of absolute returns: its half-life and where its memory ends."""
@@ -26,33 +25,24 @@ VOLATILITY_WARM_UP = max(HALF_LIVES.values()) + 1
 """Candles that the scale `volatility` needs; one more than returns."""
 
 
-class Market:
-    """Candles on a gap-free hourly grid: arrays of log prices and what is derived from them, nan where unknown.
+def averages(returns: Series, known_share: float = windows.KNOWN_SHARE) -> dict[int, Series]:
+    """Exponential averages of the returns' sizes by half-life, hours."""
+    sizes = np.abs(returns)
+    return {
+        half_life: windows.mean(sizes, memory, half_life=half_life, known_share=known_share)
+        for half_life, memory in HALF_LIVES.items()
+    }
 
-    Raises BadRequest unless the candles' hours are strictly increasing.
-    """
+
+class Market:
+    """Candles on a gap-free hourly grid: arrays of log prices and what is derived from them, nan where unknown."""
 
     def __init__(self, candles: pd.DataFrame) -> None:
-        epoch_hours = candles["open_time"].to_numpy("datetime64[us]").astype("datetime64[h]").astype("int64")
-        if (np.diff(epoch_hours) <= 0).any():
-            raise BadRequest("features need candles in strictly increasing hours; validate and merge them first.")
-        self.rows = epoch_hours - epoch_hours[0] if len(epoch_hours) else epoch_hours
-        """Position on the grid of each given candle."""
-        self.size = int(self.rows[-1]) + 1 if len(self.rows) else 0
-        self.hours = np.arange(self.size) + (epoch_hours[0] if self.size else 0)
-        """Hours since 1970-01-01T00:00Z of each grid position."""
+        self.grid = Grid(candles["open_time"])
         self.open, self.high, self.low, self.close = (
-            np.log(self._on_grid(candles, name)) for name in ("open", "high", "low", "close")
+            np.log(self.grid.spread(candles[name])) for name in ("open", "high", "low", "close")
         )
-        self.volume = self._on_grid(candles, "volume")
-
-    def _on_grid(self, candles: pd.DataFrame, name: str) -> Series:
-        given = candles[name].to_numpy("float64")
-        if len(given) == self.size:
-            return np.ascontiguousarray(given)
-        grid = np.full(self.size, np.nan)
-        grid[self.rows] = given
-        return grid
+        self.volume = self.grid.spread(candles["volume"])
 
     @cached_property
     def returns(self) -> Series:
@@ -62,8 +52,7 @@ class Market:
     @cached_property
     def averages(self) -> dict[int, Series]:
         """Exponential averages of absolute returns by half-life, hours."""
-        size = np.abs(self.returns)
-        return {h: windows.mean(size, memory, half_life=h) for h, memory in HALF_LIVES.items()}
+        return averages(self.returns)
 
     @cached_property
     def volatility(self) -> Series:
@@ -160,22 +149,22 @@ def relative_strength(market: Market, hours: int) -> Series:
 
 def hour_of_day(market: Market) -> Series:
     """UTC hour in which the candle opened, 0 to 23."""
-    return (market.hours % 24).astype("float64")
+    return (market.grid.hours % 24).astype("float64")
 
 
 def day_of_week(market: Market) -> Series:
     """UTC weekday on which the candle opened, Monday 0 to Sunday 6."""
-    return ((market.hours // 24 + 3) % 7).astype("float64")  # 1970-01-01 was a Thursday
+    return ((market.grid.hours // 24 + 3) % 7).astype("float64")  # 1970-01-01 was a Thursday
 
 
 def hour_sine(market: Market) -> Series:
     """Time of day as a point on a circle: its sine."""
-    return np.sin(2 * np.pi * (market.hours % 24) / 24)
+    return np.sin(2 * np.pi * (market.grid.hours % 24) / 24)
 
 
 def hour_cosine(market: Market) -> Series:
     """Time of day as a point on a circle: its cosine."""
-    return np.cos(2 * np.pi * (market.hours % 24) / 24)
+    return np.cos(2 * np.pi * (market.grid.hours % 24) / 24)
 
 
 def _ratio(part: Series, whole: Series, otherwise: float) -> Series:
@@ -234,8 +223,8 @@ WARM_UP: int = max(feature.warm_up for feature in FEATURES)
 def compute(candles: pd.DataFrame, start: datetime | None = None) -> pd.DataFrame:
     """One row per candle: open_time, close, volatility (expected absolute log return of an hour) and every feature.
 
-    *candles*: a candle table, strictly increasing. With *start* (aware) only the candles from there on get a row and
-    only the WARM_UP hours before it are looked at: the same values, to the last bit, in a fraction of the time.
+    *candles*: a candle table; BadRequest unless strictly increasing. With *start* (aware) only the candles from there
+    on get a row and only the WARM_UP hours before it are looked at: the same values, to the last bit, much faster.
     """
     if start is not None:
         needed = candles["open_time"] >= pd.Timestamp(start) - pd.Timedelta(hours=WARM_UP - 1)
@@ -243,8 +232,6 @@ def compute(candles: pd.DataFrame, start: datetime | None = None) -> pd.DataFram
     market = Market(candles)
     with np.errstate(invalid="ignore", divide="ignore"):  # unknown in, unknown out
         columns = {"volatility": market.volatility} | {feature.name: feature.compute(market) for feature in FEATURES}
-    complete = len(market.rows) == market.size
-    rows = {name: values if complete else values[market.rows] for name, values in columns.items()}
     given = {name: candles[name].array for name in ("open_time", "close")}
-    table = pd.DataFrame(given | rows)
+    table = pd.DataFrame(given | {name: market.grid.gather(values) for name, values in columns.items()})
     return table if start is None else table[table["open_time"] >= pd.Timestamp(start)].reset_index(drop=True)

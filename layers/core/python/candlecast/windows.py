@@ -1,4 +1,4 @@
-"""Sums, weighted means and extremes over the last hours of a series, one value per hour.
+"""Means and extremes over the last hours of a series, one value per hour of a gap-free grid.
 
 Every value is made from the hours of its own window only, by the same operations in the same order wherever the
 series starts: windows are put together from windows of half the length. So an incremental run and a run over the
@@ -12,12 +12,43 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
+
+from candlecast.errors import BadRequest
 
 Series = NDArray[np.float64]
 
 KNOWN_SHARE = 0.75
 """A window's value is unknown if less than this share of it (of its weight) is known."""
+
+
+class Grid:
+    """A gap-free hourly grid from the first to the last of some hours. Raises BadRequest unless they increase."""
+
+    def __init__(self, open_times: pd.Series) -> None:
+        epoch_hours = open_times.to_numpy("datetime64[us]").astype("datetime64[h]").astype("int64")
+        if (np.diff(epoch_hours) <= 0).any():
+            raise BadRequest("windows need candles in strictly increasing hours; validate and merge them first.")
+        self.rows = epoch_hours - epoch_hours[0] if len(epoch_hours) else epoch_hours
+        """Position on the grid of each given hour."""
+        self.size = int(self.rows[-1]) + 1 if len(self.rows) else 0
+        self.hours = np.arange(self.size) + (epoch_hours[0] if self.size else 0)
+        """Hours since 1970-01-01T00:00Z of each position."""
+        self.complete = len(self.rows) == self.size
+
+    def spread(self, values: pd.Series) -> Series:
+        """One value per given hour, laid onto the grid: nan in the hours that are missing."""
+        given = values.to_numpy("float64")
+        if self.complete:
+            return np.ascontiguousarray(given)
+        series = np.full(self.size, np.nan)
+        series[self.rows] = given
+        return series
+
+    def gather(self, series: Series) -> Series:
+        """The inverse: the values at the given hours."""
+        return series if self.complete else series[self.rows]
 
 
 def lag(series: Series, hours: int, fill: float = np.nan) -> Series:
