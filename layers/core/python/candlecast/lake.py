@@ -147,14 +147,14 @@ class Lake:
             table = shape.conform(change(stored.table))
             if table.equals(stored.table):
                 return stored
-            etag = self._put(key, table, stored.etag)
+            etag = self._put(dataset, key, table, stored.etag)
             if etag is not None:
                 return Month(table, etag)
         raise WriteConflict(
             f"{key} was changed by another writer {ATTEMPTS} times in a row; run again when fewer write at once."
         )
 
-    def _put(self, key: str, table: pd.DataFrame, expected: str | None) -> str | None:
+    def _put(self, dataset: Name, key: str, table: pd.DataFrame, expected: str | None) -> str | None:
         """Writes the object if it still is as expected: its new ETag, or None when it is not."""
         client = _ConditionalPut(self._client, expected)
         wr.s3.to_parquet(
@@ -163,7 +163,8 @@ class Lake:
             index=False,
             compression="zstd",
             use_threads=False,
-            pyarrow_additional_kwargs={"coerce_timestamps": "us", "version": "2.6"},
+            dtype={name: "string" for name, kind in DATASETS[dataset].columns.items() if kind == "object"},
+            pyarrow_additional_kwargs={"coerce_timestamps": "us", "version": "2.6", "flavor": None},
             boto3_session=cast("boto3.Session", client),
         )
         return client.etag
