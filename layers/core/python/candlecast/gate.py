@@ -1,0 +1,120 @@
+"""Whether a challenger may serve: judged on hours that neither it nor the champion has seen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from candlecast.settings import PromotionSettings
+from candlecast.windows import Series
+
+Figure = float | int | str | bool | None
+
+WILD = 3.0
+"""No sound forecast of one hour is as large as so many volatilities."""
+_BLOCK_HOURS = 24
+_DRAWS = 1000
+_FLAT = 1e-9  # spread of the forecasts, in volatilities, below which they say nothing
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The gate's decision."""
+
+    promote: bool
+    reason: str
+    """One sentence, with the numbers."""
+    figures: dict[str, Figure]
+    """Hours, errors (returns), skill over zero-change and gain over the champion with 95 % intervals (fractions)."""
+
+
+def judge(
+    challenger_errors: ArrayLike,
+    champion_errors: ArrayLike | None,
+    zero_errors: ArrayLike,
+    rule: PromotionSettings,
+    *,
+    forecasts: ArrayLike,
+    volatility: ArrayLike,
+) -> Judgement:
+    """The decision from one value per hold-out hour, in order of time.
+
+    Errors are absolute errors of returns: the challenger's, the champion's (None: there is no champion; nan: it made no
+    forecast of that hour) and zero-change's. *forecasts*, *volatility*: the challenger's forecasts and the scale.
+    Promotes if errors do not exceed the rule's margin over the champion's and over zero-change's on enough paired hours
+    and the forecasts are sound.
+    """
+    challenger, zero, made, scale = (
+        np.asarray(values, "float64") for values in (challenger_errors, zero_errors, forecasts, volatility)
+    )
+    champion = np.full_like(zero, np.nan) if champion_errors is None else np.asarray(champion_errors, "float64")
+    scored = np.isfinite(zero)
+    paired = scored & np.isfinite(challenger)
+    if champion_errors is not None:
+        paired &= np.isfinite(champion)
+    count = int(paired.sum())
+    figures: dict[str, Figure] = {"hours": count, "minimum_hours": rule.minimum_hours, "margin": rule.margin}
+    if fault := _unsound(made[scored], scale[scored]):
+        return Judgement(False, f"Kept back: {fault}.", figures)
+    if count < rule.minimum_hours:
+        few = f"only {count} hours are unseen by both models, {rule.minimum_hours} are needed; wait or backfill"
+        return Judgement(False, f"Kept back: {few}.", figures)
+    against_zero = _Comparison(challenger[paired], zero[paired])
+    figures |= {"challenger_mae": against_zero.mae, "zero_change_mae": against_zero.reference_mae}
+    figures |= against_zero.figures("skill")
+    passed = against_zero.ratio <= rule.margin
+    told = f"{against_zero.ratio:.4f} times that of no change"
+    if champion_errors is not None:
+        against_champion = _Comparison(challenger[paired], champion[paired])
+        figures |= {"champion_mae": against_champion.reference_mae} | against_champion.figures("gain")
+        passed &= against_champion.ratio <= rule.margin
+        told += f" and {against_champion.ratio:.4f} times the champion's"
+    error = f"over {count} unseen hours its error was {told}"
+    if not passed:
+        return Judgement(False, f"Kept back: {error}; at most {rule.margin:g} is allowed.", figures)
+    return Judgement(True, f"Promoted: {error}, within the margin of {rule.margin:g}.", figures)
+
+
+def _unsound(forecasts: Series, volatility: Series) -> str | None:
+    """What is wrong with the forecasts in themselves, as a clause."""
+    if not len(forecasts):
+        return "there is no hold-out hour to judge it on"
+    if not np.isfinite(forecasts).all():
+        return f"{(~np.isfinite(forecasts)).sum()} of its {len(forecasts)} forecasts are not finite numbers"
+    scaled = forecasts / volatility
+    if np.ptp(scaled) < _FLAT or np.ptp(forecasts) == 0:
+        return "its forecasts are all alike"
+    if np.abs(scaled).max() >= WILD:
+        return f"a forecast is {np.abs(scaled).max():.1f} volatilities large, and {WILD:g} is beyond belief"
+    return None
+
+
+class _Comparison:
+    """Paired errors against a reference's."""
+
+    def __init__(self, errors: Series, reference: Series) -> None:
+        self._errors, self._reference = errors, reference
+        self.mae, self.reference_mae = float(errors.mean()), float(reference.mean())
+        self.ratio = self.mae / self.reference_mae if self.reference_mae > 0 else math.inf
+
+    def figures(self, name: str) -> dict[str, Figure]:
+        """1 - ratio, with its 95 % interval: bootstrap over whole days, since errors of near hours are alike."""
+        low, high = self._interval()
+        return {name: 1 - self.ratio, f"{name}_low": low, f"{name}_high": high}
+
+    def _interval(self) -> Sequence[float | None]:
+        days = len(self._errors) // _BLOCK_HOURS
+        if days < 2 or not math.isfinite(self.ratio):
+            return None, None
+        errors, reference = (
+            values[-days * _BLOCK_HOURS :].reshape(days, _BLOCK_HOURS).sum(axis=1)
+            for values in (self._errors, self._reference)
+        )
+        drawn = np.random.default_rng(0).integers(0, days, (_DRAWS, days))
+        skills = 1 - errors[drawn].sum(axis=1) / reference[drawn].sum(axis=1)
+        low, high = np.quantile(skills, (0.025, 0.975)).tolist()
+        return low, high
