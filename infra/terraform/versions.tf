@@ -15,7 +15,7 @@ terraform {
 # AWS and its emulators differ by environment variables only (AWS_ENDPOINT_URL and keys), see infra/deploy.py.
 provider "aws" {
   region      = local.settings.region
-  profile     = local.settings.profile
+  profile     = local.emulated ? null : local.settings.profile
   max_retries = local.emulated ? 2 : 25 # an emulator that refuses once refuses again
 
   default_tags {
