@@ -91,7 +91,7 @@ class ModelAnswer(_Answer):
     promote: bool = Field(description="Whether its training run earned it the promotion.")
     reason: str = Field(description="Why.")
     compared_with: str | None = Field(description="The champion of that time; null: none.")
-    figures: dict[str, float | int | str | None] = Field(description="Errors of the evaluation, as returns.")
+    figures: dict[str, float | int | str | bool | None] = Field(description="Errors of the evaluation, as returns.")
 
 
 class ChampionAnswer(_Answer):
@@ -135,10 +135,13 @@ class SymbolHealth(_Answer):
     degraded: list[str] = Field(description="What is not as it should be; empty: nothing.")
 
 
+Status = Literal["ok", "degraded", "down"]
+
+
 class HealthAnswer(_Answer):
     """Whether the service can be relied on."""
 
-    status: Literal["ok", "degraded", "down"] = Field(description="`down` comes with HTTP 503: do not rely on it.")
+    status: Status = Field(description="`down` comes with HTTP 503: do not rely on it.")
     environment: str
     as_of: Instant
     symbols: list[SymbolHealth]

@@ -1,0 +1,52 @@
+"""The api function: API Gateway's REST events in, HTTP answers out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from mangum import Mangum
+from mangum.types import LambdaContext
+
+from candlecast import settings
+from candlecast.forecast_table import ForecastTable
+from candlecast.registry import Registry
+from candlecast.telemetry import logger
+from lambdas.api import problems
+from lambdas.api.app import create_app
+from lambdas.api.platform import Platform
+from lambdas.api.predict_function import PredictFunction
+
+STAGE = "v1"
+_STORAGE = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 3, "mode": "standard"})
+_PREDICT = Config(connect_timeout=2, read_timeout=25, retries={"total_max_attempts": 1})
+"""API Gateway waits 29 s; predict must not be asked twice."""
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answers one request."""
+    return application()(event, context)
+
+
+@cache
+def application() -> Mangum:
+    """The application over the deployed platform, made once per container."""
+    logging.getLogger("mangum").setLevel(logging.WARNING)
+    asyncio.set_event_loop(asyncio.new_event_loop())  # Mangum takes the thread's, which Python no longer makes
+    bucket, s3 = os.environ["CANDLECAST_BUCKET"], boto3.client("s3", config=_STORAGE)
+    platform = Platform(
+        settings=settings.load(),
+        bucket=bucket,
+        s3=s3,
+        forecasts=ForecastTable(boto3.client("dynamodb", config=_STORAGE), os.environ["CANDLECAST_TABLE"]),
+        registry=Registry(s3, bucket),
+        predict=PredictFunction(boto3.client("lambda", config=_PREDICT), os.environ["CANDLECAST_PREDICT_FUNCTION"]),
+    )
+    texts = ["application/json", problems.MEDIA_TYPE]
+    return Mangum(create_app(platform), "off", api_gateway_base_path=STAGE, text_mime_types=texts)
