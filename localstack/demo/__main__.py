@@ -22,7 +22,7 @@ from localstack.demo.scenario import choose
 from localstack.demo.stages import Demo
 from localstack.demo.summary import show
 
-EXPECTED = (CandlecastError, StageFailed, deploy.DeployFailed, stack.StackFailed)
+EXPECTED = (CandlecastError, StageFailed)
 UNREACHABLE = (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, httpx.HTTPError, OSError)
 
 
@@ -58,8 +58,8 @@ def _play(console: Console, market: str, history_days: int) -> None:
         f"  history {scenario.history_start:%Y-%m-%d} to {scenario.replay_start:%Y-%m-%d},"
         f" then hour by hour to {scenario.end:%Y-%m-%d}, by event time"
     )
-    stage("The embedded AWS and the market", lambda: stack.up(market=scenario.source))
-    stage("Layers and functions, deployed by Terraform", lambda: deploy.apply(settings.environment))
+    stage("The embedded AWS and the market", lambda: stack.up(market=scenario.source, console=console))
+    stage("Layers and functions, deployed by Terraform", lambda: deploy.apply(settings.environment, console=console))
     demo = Demo(console, Deployed(settings, deploy.outputs(settings.environment)), scenario)
     demo.stack.schedules(enabled=False)  # an hourly event of today would overtake the replay
     try:

@@ -37,8 +37,8 @@ class Deployed:
 
     def __init__(self, settings: Settings, outputs: Mapping[str, Any]) -> None:
         self.settings, self.outputs = settings, outputs
-        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"} if settings.endpoint else {}
-        self._session = boto3.Session(region_name=settings.region, profile_name=settings.profile, **keys)
+        key = "test" if settings.endpoint else None  # an emulator's root
+        self._session = boto3.Session(key, key, region_name=settings.region, profile_name=settings.profile)
 
     def client(self, service: str) -> Any:
         """A boto3 client of this environment."""
@@ -72,10 +72,10 @@ class Deployed:
             raise StageFailed(f"{function} failed: {body.get('errorType')}: {body.get('errorMessage')}")
         return body
 
-    def ask(self, path: str, *, key: bool = True, **query: str) -> Answer:
+    def ask(self, path: str, query: Mapping[str, str] | None = None, *, key: bool = True) -> Answer:
         """A GET to the API over HTTP, with or without the API key."""
         headers = {"x-api-key": self.api_key} if key else {}
-        answer = httpx.get(f"{self.outputs['api_url']}{path}", params=query, headers=headers, timeout=60)
+        answer = httpx.get(f"{self.outputs['api_url']}{path}", params=query or {}, headers=headers, timeout=60)
         return Answer(answer.status_code, answer.json())
 
     @cached_property

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
 import httpx
 import numpy as np
-import pyarrow.parquet as pq
+import pandas as pd
 from numpy.typing import NDArray
 
 from candlecast import hours
@@ -80,10 +80,10 @@ def _recorded(folder: Path, symbol: str, settings: Settings, history_days: int) 
     files = sorted(folder.glob(f"{symbol}*.parquet"))
     if not files:
         raise StageFailed(f"{folder} holds no {symbol}*.parquet; give MARKET a folder of recorded candles.")
-    table = pq.read_table(files[0], columns=["timestamp", "close"]).sort_by("timestamp")
-    opened = [t.astimezone(UTC) for t in table["timestamp"].cast("timestamp[us, tz=UTC]").to_pylist()]
+    candles = pd.read_parquet(files[0], columns=["timestamp", "close"]).sort_values("timestamp")
+    opened: list[datetime] = [t.to_pydatetime() for t in pd.to_datetime(candles["timestamp"], utc=True)]
     first, last = opened[0], opened[-1] + hours.HOUR
-    errors = window_mae(table["close"].to_numpy(), settings.drift.window_hours)
+    errors = window_mae(candles["close"].to_numpy("float64"), settings.drift.window_hours)
     daily = [(when, mae) for when, mae in zip(opened[-len(errors) :], errors, strict=True) if when.hour == 0]
     change = _last_rise(daily, settings.drift.absolute_threshold) or last.replace(hour=0) - (AFTER_DAYS + 2) * DAY
     start = change - QUIET_DAYS * DAY

@@ -117,7 +117,7 @@ class Demo:
             ("/drift", True, {"symbol": self.scenario.symbol}),
         ]
         for path, key, query in questions:
-            answer = self.stack.ask(path, key=key, **query)
+            answer = self.stack.ask(path, query, key=key)
             shown = f"GET {path}" + ("?" + "&".join(f"{k}={v}" for k, v in query.items()) if query else "")
             self.played.answers.append((shown + ("" if key else "  (no key)"), answer))
         refused, newest, settled = (answer.status for _, answer in self.played.answers[:3])
@@ -138,7 +138,7 @@ class Demo:
     def _finish_training(self, why: str, execution_arn: str) -> None:
         with self.console.status("  retraining") as status:
             output = self.stack.follow(execution_arn, lambda state: status.update(f"  retraining: {state}"))
-        for outcome in output if isinstance(output, list) else [output]:
+        for outcome in output["results"]:
             self.played.trainings.append((why, outcome))
             self.console.print(f"  {outcome['message']}")
 

@@ -28,7 +28,7 @@ def served(stack: Deployed) -> Deployed:
 
 @pytest.mark.parametrize("path", ["/predict", "/forecasts", "/models", "/drift"])
 def test_data_needs_the_key(served: Deployed, path: str) -> None:
-    assert served.ask(path, key=False, symbol=SYMBOL).status == 403
+    assert served.ask(path, {"symbol": SYMBOL}, key=False).status == 403
 
 
 def test_health_needs_none(served: Deployed) -> None:
@@ -36,7 +36,7 @@ def test_health_needs_none(served: Deployed) -> None:
 
 
 def test_a_past_hour_is_answered_with_what_happened(served: Deployed) -> None:
-    answer = served.ask("/predict", hour="0", **DATE)
+    answer = served.ask("/predict", DATE | {"hour": "0"})
     stored = served.forecasts.get(SYMBOL, START)
     assert answer.status == 200
     assert stored is not None
@@ -47,16 +47,17 @@ def test_a_past_hour_is_answered_with_what_happened(served: Deployed) -> None:
 
 
 def test_an_hour_is_read_in_the_zone_that_is_asked_for(served: Deployed) -> None:
-    assert served.ask("/predict", hour="1", tz="Europe/Berlin", **DATE).body["target_hour"] == hours.text(START)
+    assert served.ask("/predict", DATE | {"hour": "1", "tz": "Europe/Berlin"}).body["target_hour"] == hours.text(START)
 
 
 def test_without_date_and_hour_the_newest_is_answered(served: Deployed) -> None:
-    assert served.ask("/predict", symbol=SYMBOL).body["target_hour"] == hours.text(START + hours.HOUR)
+    assert served.ask("/predict", {"symbol": SYMBOL}).body["target_hour"] == hours.text(START + hours.HOUR)
 
 
 def test_a_past_hour_without_a_forecast_is_made_from_what_was_known_then(served: Deployed) -> None:
     earlier = START - timedelta(hours=30)
-    answer = served.ask("/predict", date=f"{earlier:%Y-%m-%d}", hour=str(earlier.hour), symbol=SYMBOL)
+    asked = {"date": f"{earlier:%Y-%m-%d}", "hour": str(earlier.hour), "symbol": SYMBOL}
+    answer = served.ask("/predict", asked)
     assert (answer.status, answer.body["kind"]) == (200, "backfill")
 
 
@@ -75,7 +76,7 @@ def test_a_past_hour_without_a_forecast_is_made_from_what_was_known_then(served:
 def test_what_cannot_be_answered_is_a_problem_with_a_remedy(
     served: Deployed, query: dict[str, str], status: int
 ) -> None:
-    answer = served.ask("/predict", **query)
+    answer = served.ask("/predict", query)
     assert answer.status == status
     assert answer.body["status"] == status
     assert answer.body["remedy"]
@@ -87,7 +88,7 @@ def test_the_command_line_shows_the_same_forecast(served: Deployed) -> None:
     done = subprocess.run([*command, *asked], capture_output=True, text=True, env=os.environ, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     shown = json.loads(done.stdout)
-    answered = served.ask("/predict", hour="0", **DATE).body
+    answered = served.ask("/predict", DATE | {"hour": "0"}).body
     volatile = {"as_of"}
     assert {k: v for k, v in shown.items() if k not in volatile} == {
         k: v for k, v in answered.items() if k not in volatile

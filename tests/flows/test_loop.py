@@ -33,8 +33,7 @@ def test_a_breach_retrains_and_promotes_and_the_next_forecast_uses_the_new_champ
     again = check(stack, CHANGE + timedelta(hours=20))
     assert again["execution"] in (None, breach["execution"])
 
-    verdict = stack.follow(breach["execution"], lambda _: None)
-    outcome = verdict[0] if isinstance(verdict, list) else verdict
+    outcome = result(stack, breach["execution"])
     assert (outcome["promoted"], outcome["version"]) == (True, "2"), outcome["reason"]
     champion = stack.registry.champion(SYMBOL)
     assert champion is not None
@@ -51,9 +50,13 @@ def test_a_breach_retrains_and_promotes_and_the_next_forecast_uses_the_new_champ
 
 
 def train(stack: Deployed, payload: dict[str, str]) -> dict[str, object]:
-    output = stack.follow(stack.start_retraining(payload), lambda _: None)
-    outcome: dict[str, object] = output[0] if isinstance(output, list) else output
-    return outcome
+    return result(stack, stack.start_retraining(payload))
+
+
+def result(stack: Deployed, execution: object) -> dict[str, object]:
+    (outcome,) = stack.follow(str(execution), lambda _: None)["results"]
+    judged: dict[str, object] = outcome
+    return judged
 
 
 def check(stack: Deployed, now: object) -> dict[str, object]:
