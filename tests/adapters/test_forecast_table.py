@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from candlecast.errors import BadRequest
-from candlecast.forecast import Forecast
 from candlecast.forecast_table import ForecastTable
+from tests.cloud import MakeForecast
 
 SYMBOL = "BTC-USDT"
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
-MakeForecast = Callable[..., Forecast]
 
 
 def test_a_forecast_comes_back_exactly_as_it_went_in(table: ForecastTable, make_forecast: MakeForecast) -> None:

@@ -16,11 +16,11 @@ import pytest
 from candlecast import candles
 from candlecast.errors import WriteConflict
 from candlecast.lake import ATTEMPTS, DATASETS, Lake
+from tests.cloud import BUCKET
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-BUCKET = "candlecast-test"
 SYMBOL = "BTC-USDT"
 NOVEMBER = datetime(2026, 11, 1, tzinfo=UTC)
 KEY = "candles/exchange=binance/symbol=BTC-USDT/timeframe=1h/month=2026-11/candles.parquet"

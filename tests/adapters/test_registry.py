@@ -12,11 +12,12 @@ import pytest
 from candlecast.errors import BadBundle, NotFound, WriteConflict
 from candlecast.promotion import Champion, TrainingVerdict
 from candlecast.registry import Registry
+from tests.cloud import BUCKET
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-BUCKET, SYMBOL = "candlecast-test", "BTC-USDT"
+SYMBOL = "BTC-USDT"
 BUNDLE = b"a model"
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

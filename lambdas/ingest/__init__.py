@@ -1,0 +1,1 @@
+"""ingest: closed candles in, features beside them, CandlesStored out."""
