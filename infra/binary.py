@@ -117,11 +117,12 @@ class Report:
         match message.get("type"):
             case "apply_complete":
                 hook = message["hook"]
-                verb = _DONE.get(hook["action"], hook["action"])
-                self._show(verb, hook["resource"]["addr"], f"{hook['elapsed_seconds']:.0f} s")
+                if hook["action"] in _DONE:
+                    self._show(_DONE[hook["action"]], hook["resource"]["addr"], f"{hook['elapsed_seconds']:.0f} s")
             case "planned_change" if self.planning:
                 change = message["change"]
-                self._show(change["action"], change["resource"]["addr"])
+                if change["action"] != "read":
+                    self._show(change["action"], change["resource"]["addr"])
             case "outputs" if self.planning:
                 for name, output in message["outputs"].items():
                     if output.get("action", "noop") != "noop":

@@ -63,9 +63,21 @@ class Deployment:
 
     def terraform(self) -> Terraform:
         """Terraform, initialised for this environment. Raises DeployFailed."""
-        terraform = Terraform.prepare(ROOT, self.folder, PROVIDERS, self.environment())
+        terraform = self._terraform()
         terraform.quietly("init", "-input=false", "-no-color", "-reconfigure", f"-backend-config=path={self.state}")
         return terraform
+
+    def outputs(self) -> dict[str, Any]:
+        """The outputs of the last apply. Raises DeployFailed when there was none."""
+        initialised = (self.folder / "terraform.tfstate").exists()
+        if not self.state.exists():
+            name = self.settings.environment
+            raise DeployFailed(f"{name} is not deployed from here; run `make deploy ENV={name}` first.")
+        terraform = self._terraform() if initialised else self.terraform()
+        return {name: output["value"] for name, output in json.loads(terraform.quietly("output", "-json")).items()}
+
+    def _terraform(self) -> Terraform:
+        return Terraform.prepare(ROOT, self.folder, PROVIDERS, self.environment())
 
     def environment(self) -> dict[str, str]:
         """The environment variables of Terraform: they alone tell AWS from an emulator."""
@@ -145,11 +157,7 @@ def destroy(environment: str, settings_path: Path | None = None, *, console: Con
 
 def outputs(environment: str, settings_path: Path | None = None) -> dict[str, Any]:
     """What the deployed environment is called and where it answers. Raises DeployFailed when it is not deployed."""
-    deployment = Deployment.of(environment, settings_path)
-    if not deployment.state.exists():
-        raise DeployFailed(f"{environment} is not deployed from here; run `make deploy ENV={environment}` first.")
-    document = json.loads(deployment.terraform().quietly("output", "-json"))
-    return {name: output["value"] for name, output in document.items()}
+    return Deployment.of(environment, settings_path).outputs()
 
 
 def check(*, console: Console | None = None) -> None:

@@ -79,6 +79,9 @@ module "function" {
 
   function = {
     name               = "${local.prefix}-${each.key}"
+    region             = local.region
+    account            = local.account
+    partition          = local.partition
     description        = each.value.description
     handler            = "lambdas.${each.key}.handler.handler"
     runtime            = "python${local.build.python}"

@@ -19,7 +19,7 @@ resource "aws_sqs_queue" "dead_letters" {
       Effect    = "Allow"
       Principal = { Service = "events.amazonaws.com" }
       Action    = "sqs:SendMessage"
-      Resource  = "arn:${local.partition}:sqs:${local.region}:${local.account}:${var.function.name}-dead-letters"
+      Resource  = local.queue_arn
       Condition = { ArnEquals = { "aws:SourceArn" = values(var.function.rules) } }
     }]
   })

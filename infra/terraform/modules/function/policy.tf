@@ -1,13 +1,5 @@
-data "aws_caller_identity" "current" {}
-
-data "aws_partition" "current" {}
-
-data "aws_region" "current" {}
-
 locals {
-  account   = data.aws_caller_identity.current.account_id
-  partition = data.aws_partition.current.partition
-  region    = data.aws_region.current.name
+  queue_arn = "arn:${var.function.partition}:sqs:${var.function.region}:${var.function.account}:${var.function.name}-dead-letters"
 
   # What every function does, beside its own statements.
   own = concat(
@@ -15,13 +7,13 @@ locals {
       {
         sid       = "WriteLogs"
         actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-        resources = ["arn:${local.partition}:logs:${local.region}:${local.account}:log-group:/aws/lambda/${var.function.name}:*"]
+        resources = ["arn:${var.function.partition}:logs:${var.function.region}:${var.function.account}:log-group:/aws/lambda/${var.function.name}:*"]
         condition = null
       },
       {
         sid       = "LeaveDeadLetters"
         actions   = ["sqs:SendMessage"]
-        resources = ["arn:${local.partition}:sqs:${local.region}:${local.account}:${var.function.name}-dead-letters"]
+        resources = [local.queue_arn]
         condition = null
       },
     ],

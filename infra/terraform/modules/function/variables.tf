@@ -2,6 +2,9 @@ variable "function" {
   description = "One Lambda function: its package, its limits, what may start it (rules: name to EventBridge rule ARN) and what it may do."
   type = object({
     name               = string
+    region             = string
+    account            = string
+    partition          = string
     description        = string
     handler            = string
     runtime            = string
