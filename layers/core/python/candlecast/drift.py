@@ -186,7 +186,7 @@ def _sentence(cause: Cause, figures: dict[str, Figure]) -> str:
         case "market volatility":
             return (
                 f"Market volatility: {error}, which erred by {figures['zero_change_mae']:.5f}: the market moves more,"
-                " the model is no worse than before."
+                " and nothing shows that the model has decayed."
             )
         case _:
             return f"No drift: {error} (threshold {figures['relative_threshold']:g})."
