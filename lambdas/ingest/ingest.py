@@ -136,9 +136,8 @@ def _refresh_features(series: Series, due: Span, last: datetime, *, hourly: bool
     That is the hour before it, whose target is known now, up to a warm-up behind it. Values do not depend on where the
     computation starts, so an hour that did not change gets the bytes it has.
     """
-    start = due.start - HOUR
-    if hourly:
-        start = min([start, *_hours_without_features(series, last)])
+    touched = [due.start, *(_hours_without_features(series, last) if hourly else [])]
+    start = min(touched) - HOUR
     end = min(due.end + WARM_UP, last + HOUR)
     window = series.rows("candles", start - WARM_UP, end + HOUR)  # one hour more: the last row's target
     if window.empty:
