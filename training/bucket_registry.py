@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -25,22 +25,8 @@ if TYPE_CHECKING:
 KEY = "mlflow/registry.db"
 ARTIFACTS = "mlflow/artifacts"
 ATTEMPTS = 5
-_LOST = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
+_LOST_THE_RACE = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409", "NoSuchKey", "404"}
 _ABSENT = {"NoSuchKey", "404"}
-
-
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """A private copy of the registry."""
-
-    path: Path
-    etag: str | None
-    """Of the object it was taken from; None where there was none yet."""
-
-    @property
-    def uri(self) -> str:
-        """As MLflow's tracking URI."""
-        return f"sqlite:///{self.path}"
 
 
 class BucketRegistry:
@@ -72,16 +58,16 @@ class BucketRegistry:
         """A copy to look at. Raises NotFound before the first training run."""
         copy = self._take(self._folder / "registry.db")
         if copy.etag is None:
-            raise NotFound(f"s3://{self._bucket}/{KEY} does not exist: no model was registered yet; run a training first.")
+            raise NotFound(f"s3://{self._bucket}/{KEY} does not exist: nothing is registered yet; train a model.")
         return copy
 
-    def give_back(self, copy: Copy) -> bool:
-        """Puts the copy in the object's place; False when another run was first."""
-        condition = {"IfMatch": copy.etag} if copy.etag else {"IfNoneMatch": "*"}
+    def replace(self, copy: Copy) -> bool:
+        """Puts *copy* in the object's place; False when another run was first."""
+        condition: dict[str, Any] = {"IfMatch": copy.etag} if copy.etag else {"IfNoneMatch": "*"}
         try:
-            self._s3.put_object(Bucket=self._bucket, Key=KEY, Body=_compact(copy.path), **condition)  # type: ignore[arg-type]  # one of two conditions
+            self._s3.put_object(Bucket=self._bucket, Key=KEY, Body=_compact(copy.path), **condition)
         except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in _LOST:
+            if error.response["Error"]["Code"] in _LOST_THE_RACE:
                 return False
             raise
         return True
@@ -91,11 +77,30 @@ class BucketRegistry:
         try:
             answer = self._s3.get_object(Bucket=self._bucket, Key=KEY)
         except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in _ABSENT:
-                return Copy(path, None)
+            if error.response["Error"]["Code"] in _ABSENT:
+                return Copy(self, path, None)
             raise
         path.write_bytes(answer["Body"].read())
-        return Copy(path, answer["ETag"])
+        return Copy(self, path, answer["ETag"])
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A private copy of the registry."""
+
+    registry: BucketRegistry
+    path: Path
+    etag: str | None
+    """Of the object it was taken from; None where there was none yet."""
+
+    @property
+    def uri(self) -> str:
+        """As MLflow's tracking URI."""
+        return f"sqlite:///{self.path}"
+
+    def give_back(self) -> bool:
+        """Makes this copy the registry; False when another run was first."""
+        return self.registry.replace(self)
 
 
 def _compact(database: Path) -> bytes:

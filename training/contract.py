@@ -70,7 +70,9 @@ class Job(BaseModel):
         try:
             document = json.loads(path.read_text())
         except OSError as error:
-            raise BadRequest(f"{path} cannot be read ({error.strerror}); start the program as a training job.") from None
+            raise BadRequest(
+                f"{path} cannot be read ({error.strerror}); start the program as a training job."
+            ) from None
         except ValueError as error:
             raise BadRequest(f"{path} is not JSON: {error}.") from None
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +38,11 @@ class Dataset:
         """The rows whose target return was known at *instant*."""
         return known_at(self.rows, instant)
 
+    def evaluation_start(self, days: int) -> datetime:
+        """The first origin to evaluate: *days* ago, or later where that would leave too little to fit on."""
+        origin: datetime = self.rows["open_time"].iloc[MINIMUM_HOURS].to_pydatetime() + hours.HOUR
+        return max(origin, hours.floor(self.as_of) - timedelta(days=days))
+
 
 def known_at(rows: pd.DataFrame, instant: datetime | pd.Timestamp) -> pd.DataFrame:
     """The rows whose target return was known at *instant* (aware)."""
@@ -56,7 +61,8 @@ def load(channel: Path, symbol: str, as_of: datetime, holdout_hours: int) -> Dat
     table = pa.concat_tables([_read(file, symbol) for file in files])
     everything = table.to_pandas().sort_values("open_time", ignore_index=True)
     past = known_at(everything, as_of)
-    complete = past[np.isfinite(past[list(COLUMNS[1:])]).all(axis=1)].reset_index(drop=True)
+    known = np.isfinite(past[list(COLUMNS[1:])].to_numpy()).all(axis=1)
+    complete = past[known].reset_index(drop=True)
     needed = MINIMUM_HOURS + holdout_hours
     if len(complete) < needed:
         raise TooLittleData(_shortage(symbol, as_of, past, len(complete), needed))
@@ -72,8 +78,8 @@ def _read(file: Path, symbol: str) -> pa.Table:
                 f"{' and more' if len(missing) > 3 else ''}; its features are of another version: backfill them anew."
             )
         table = parquet.read(columns=list(COLUMNS))
-    schema = pa.schema([("open_time", pa.timestamp("us", "UTC")), *((name, pa.float64()) for name in COLUMNS[1:])])
-    return table.select(list(COLUMNS)).cast(schema)
+    fields = [pa.field("open_time", pa.timestamp("us", "UTC")), *(pa.field(name, pa.float64()) for name in COLUMNS[1:])]
+    return table.cast(pa.schema(fields))
 
 
 def _shortage(symbol: str, as_of: datetime, past: pd.DataFrame, complete: int, needed: int) -> str:
@@ -84,7 +90,7 @@ def _shortage(symbol: str, as_of: datetime, past: pd.DataFrame, complete: int, n
     if closes.min() == closes.max():
         return f"{found}: its price never moved from {closes[0]:g}, so there is nothing to learn; check its candles."
     nulls = past.isna().sum().drop("open_time")
-    return f"{found}: {nulls.idxmax()} is null in {nulls.max()} of {len(past)} rows; rebuild the features by a backfill."
+    return f"{found}: {nulls.idxmax()} is null in {nulls.max()} of {len(past)} rows; backfill its features anew."
 
 
 def _fingerprint(rows: pd.DataFrame) -> str:

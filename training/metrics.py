@@ -1,12 +1,11 @@
 """Scores of forecasts against what happened, always beside those of zero-change on the same hours.
 
-Forecast tables are those of :func:`training.validation.outcomes`. Errors and returns are simple returns (0.001 = 10 bp).
+Forecast tables are those of :func:`training.validation.outcomes`. Errors and returns are simple returns.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -118,11 +117,6 @@ def reliability(forecasts: pd.DataFrame, bins: int = 8) -> pd.DataFrame:
     rose = (forecasts["actual_return"] > 0).astype("float64")
     table = pd.DataFrame({"stated": stated, "happened": rose, "hours": 1.0})
     return table.groupby(place).agg({"stated": "mean", "happened": "mean", "hours": "sum"}).reset_index(drop=True)
-
-
-def metric_lines(scores: Mapping[str, float]) -> str:
-    """`name=value` lines as SageMaker's MetricDefinitions look for them."""
-    return "\n".join(f"{name}={value:.6g}" for name, value in scores.items())
 
 
 def _values(forecasts: pd.DataFrame, name: str) -> Values:
