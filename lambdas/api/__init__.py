@@ -1,0 +1,1 @@
+"""api: the forecasts and the state of the platform over HTTP."""
