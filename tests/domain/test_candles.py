@@ -51,6 +51,7 @@ def test_a_candle_is_closed_once_its_hour_and_the_grace_are_over(now: datetime, 
     ),
     grace=st.integers(0, 600),
 )
+@settings(max_examples=50)
 def test_closing_depends_on_the_instant_alone_whatever_the_zone_of_now(now: datetime, grace: int) -> None:
     hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     fetched = table(*(candle(hour + timedelta(hours=k)) for k in range(-3, 3)))
@@ -168,7 +169,7 @@ class TestMerge:
     @given(
         st.lists(st.tuples(st.integers(0, 8), st.sampled_from([99.5, 100.0, 100.5])), max_size=12), st.integers(0, 12)
     )
-    @settings(max_examples=60)
+    @settings(max_examples=30)
     def test_merging_is_idempotent_and_the_last_word_wins(self, writes: list[tuple[int, float]], cut: int) -> None:
         latest = dict(writes)
         halves = [dict(writes[:cut]), dict(writes[cut:])]
