@@ -17,9 +17,9 @@ from candlecast import candles, features, hours, labels
 from candlecast.events import Bus, CandlesStored
 from candlecast.hours import HOUR
 from candlecast.lake import Lake
+from candlecast.series import Series
 from candlecast.settings import ExchangeSettings, Settings
 from lambdas.ingest.request import Span
-from lambdas.ingest.series import Series
 
 Fetch = Callable[[str, datetime, datetime, ExchangeSettings], pd.DataFrame]
 

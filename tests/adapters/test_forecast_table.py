@@ -18,7 +18,7 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 def test_a_forecast_comes_back_exactly_as_it_went_in(table: ForecastTable, make_forecast: MakeForecast) -> None:
     forecast = make_forecast(NOON, note="no champion yet")
 
-    assert table.put_live(forecast)
+    assert table.put(forecast)
 
     assert table.get(SYMBOL, NOON) == forecast
 
@@ -30,27 +30,31 @@ def test_an_hour_without_forecast_has_none(table: ForecastTable) -> None:
 
 def test_a_live_forecast_is_written_once(table: ForecastTable, make_forecast: MakeForecast) -> None:
     first = make_forecast(NOON)
-    table.put_live(first)
+    table.put(first)
 
-    assert not table.put_live(make_forecast(NOON, model_version="8"))
-    assert not table.put_backfill(make_forecast(NOON, kind="backfill"))
+    assert not table.put(make_forecast(NOON, model_version="8"))
+    assert not table.put(make_forecast(NOON, kind="backfill"))
 
     assert table.get(SYMBOL, NOON) == first
 
 
-def test_a_backfill_may_be_made_again(table: ForecastTable, make_forecast: MakeForecast) -> None:
-    table.put_backfill(make_forecast(NOON, kind="backfill", model_version="baseline"))
+def test_a_backfill_may_be_made_again_and_gives_way_to_a_live_forecast(
+    table: ForecastTable, make_forecast: MakeForecast
+) -> None:
+    table.put(make_forecast(NOON, kind="backfill", model_version="baseline"))
 
-    assert table.put_backfill(make_forecast(NOON, kind="backfill", model_version="8"))
+    assert table.put(make_forecast(NOON, kind="backfill", model_version="8"))
 
     stored = table.get(SYMBOL, NOON)
     assert stored is not None
     assert stored.model_version == "8"
+    assert table.put(make_forecast(NOON))
+    assert table.get(SYMBOL, NOON) == make_forecast(NOON)
 
 
 def test_settling_adds_what_happened_and_rewrites_nothing(table: ForecastTable, make_forecast: MakeForecast) -> None:
     forecast = make_forecast(NOON)
-    table.put_live(forecast)
+    table.put(forecast)
     settlement = forecast.settled(64100.0)
 
     assert table.settle(SYMBOL, NOON, settlement)
@@ -70,8 +74,8 @@ def test_pages_cover_a_range_once_and_keep_other_symbols_out(
 ) -> None:
     hours = [NOON + timedelta(hours=i) for i in range(7)]
     for hour in hours:
-        table.put_live(make_forecast(hour))
-    table.put_live(make_forecast(NOON, symbol="ETH-USDT"))
+        table.put(make_forecast(hour))
+    table.put(make_forecast(NOON, symbol="ETH-USDT"))
 
     seen: list[datetime] = []
     cursor: str | None = None
@@ -97,7 +101,7 @@ def test_a_foreign_cursor_is_refused(table: ForecastTable, cursor: str) -> None:
 
 def test_the_newest_forecast_is_that_of_the_latest_hour(table: ForecastTable, make_forecast: MakeForecast) -> None:
     for hour in (0, 5, 3):
-        table.put_live(make_forecast(NOON + timedelta(hours=hour)))
+        table.put(make_forecast(NOON + timedelta(hours=hour)))
 
     newest = table.newest(SYMBOL)
     assert newest is not None

@@ -12,10 +12,11 @@ import pytest
 
 from candlecast import features
 from candlecast.events import CandlesStored
+from candlecast.hours import HOUR
 from candlecast.lake import Lake
 from lambdas.ingest.ingest import RECENT
 from lambdas.ingest.request import Span
-from tests.functions.ingest.world import FIRST, HOUR, SYMBOL, World, some_hour
+from tests.functions.ingest.world import FIRST, SYMBOL, World, some_hour
 
 NOON = some_hour(50, 12)
 

@@ -11,7 +11,6 @@ import pandas as pd
 
 from candlecast import candles, features, labels, settings
 from candlecast.events import Bus
-from candlecast.hours import HOUR
 from candlecast.lake import Lake
 from candlecast.settings import ExchangeSettings, Settings
 from lambdas.ingest.ingest import Outcome, Platform, ingest

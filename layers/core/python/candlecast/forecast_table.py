@@ -1,7 +1,8 @@
 """The DynamoDB table of forecasts: one item per series and target hour.
 
 Key: series = "BTC-USDT#1h", target_hour = "2026-11-20T15:00:00Z". Numbers are exact: the shortest decimal that gives
-the same float back. A live forecast is written once; settling adds what happened and rewrites nothing.
+the same float back. A live forecast is written once; settling adds what happened and rewrites nothing. A backfilled one
+may be made again, and gives way to a live one.
 """
 
 from __future__ import annotations
@@ -41,22 +42,15 @@ class ForecastTable:
     def __init__(self, client: DynamoDBClient, name: str, timeframe: str = "1h") -> None:
         self._client, self._name, self._timeframe = client, name, timeframe
 
-    def put_live(self, forecast: Forecast) -> bool:
-        """Writes a forecast unless its hour has one already; whether it was written."""
-        return self._put(forecast, ConditionExpression="attribute_not_exists(target_hour)")
-
-    def put_backfill(self, forecast: Forecast) -> bool:
-        """Writes a forecast of a past hour unless the hour has a live one; whether it was written."""
-        return self._put(
-            forecast,
+    def put(self, forecast: Forecast) -> bool:
+        """Writes a forecast unless its hour has a live one, which stands for ever; whether it was written."""
+        return self._accepted(
+            self._client.put_item,
+            Item=self._key(forecast.symbol, forecast.target_hour) | _attributes(forecast.record()),
             ConditionExpression="attribute_not_exists(target_hour) OR #kind = :backfill",
             ExpressionAttributeNames={"#kind": "kind"},
             ExpressionAttributeValues={":backfill": {"S": "backfill"}},
         )
-
-    def _put(self, forecast: Forecast, **condition: Any) -> bool:
-        item = self._key(forecast.symbol, forecast.target_hour) | _attributes(forecast.record())
-        return self._accepted(self._client.put_item, Item=item, **condition)
 
     def settle(self, symbol: str, target_hour: datetime, settlement: Settlement) -> bool:
         """Adds what really happened to an hour's forecast; False where it was settled already, or never made."""

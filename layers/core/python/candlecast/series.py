@@ -11,7 +11,7 @@ from candlecast.lake import DATASETS, Change, Lake, Month, Name
 
 
 class Series:
-    """The candles, features and quarantine of one symbol."""
+    """The stored datasets of one symbol."""
 
     def __init__(self, lake: Lake, symbol: str) -> None:
         self._lake, self.symbol = lake, symbol
