@@ -10,6 +10,7 @@ Series are float64 arrays on a gap-free hourly grid, nan where unknown. Hours be
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -92,16 +93,28 @@ def mean(series: Series, hours: int, *, half_life: float | None = None, known_sh
     """
     decay = 1.0 if half_life is None else 0.5 ** (1.0 / half_life)
     known = np.isfinite(series)
-    if known.all():  # the weights are the same everywhere but in the first hours
-        weight = np.empty_like(series)
-        start = _sum(np.ones(min(hours, len(series))), hours, decay)
-        weight[: len(start)] = start
-        weight[len(start) :] = start[-1] if len(start) else 0.0
-    else:
-        weight = _sum(known.astype("float64"), hours, decay)
-    whole = _sum(np.ones(hours), hours, decay)[-1]
+    weight = _weight(known, hours, decay)
     values = _sum(np.where(known, series, 0.0), hours, decay)
-    return np.divide(values, weight, out=np.full_like(series, np.nan), where=weight >= known_share * whole)
+    enough = weight >= known_share * _ramp(hours, decay)[-1]
+    return np.divide(values, weight, out=np.full_like(series, np.nan), where=enough)
+
+
+@lru_cache
+def _ramp(hours: int, decay: float) -> Series:
+    """The weight of a window's first 1, 2, .. *hours* hours."""
+    return _sum(np.ones(hours), hours, decay)
+
+
+def _weight(known: NDArray[np.bool_], hours: int, decay: float) -> Series:
+    """The weight of the known hours in each window."""
+    first = int(known.argmax()) if len(known) else 0
+    if not known[first:].all():
+        return _sum(known.astype("float64"), hours, decay)
+    # the usual case, known without a gap once it begins: the same sums, made once for all series
+    ramp, weight = _ramp(hours, decay), np.zeros(len(known))
+    weight[first : first + hours] = ramp[: len(known) - first]
+    weight[first + hours :] = ramp[-1]
+    return weight
 
 
 def maximum(series: Series, hours: int) -> Series:
@@ -109,8 +122,7 @@ def maximum(series: Series, hours: int) -> Series:
     known = np.isfinite(series)
     filled = np.where(known, series, -np.inf)
     top = _accumulate(filled, hours, lambda recent, earlier, _: np.maximum(recent, earlier), -np.inf)
-    enough = _sum(known.astype("float64"), hours, 1.0) >= KNOWN_SHARE * hours
-    return np.where(enough, top, np.nan)
+    return np.where(_weight(known, hours, 1.0) >= KNOWN_SHARE * hours, top, np.nan)
 
 
 def minimum(series: Series, hours: int) -> Series:
