@@ -1,0 +1,25 @@
+"""`make bench`: figures too heavy or too noisy for a test. Each row names what it is compared with, in the same run."""
+
+from __future__ import annotations
+
+import typer
+from rich.console import Console
+
+from tests.bench import gateway
+
+app = typer.Typer(help="Benchmarks on the deployed local stack (`make demo` or `make up` and `make deploy` first).")
+
+
+@app.command("gateway")
+def gateway_row(requests: int = 200) -> None:
+    """Warm /predict through API Gateway beside a function that does nothing behind the same gateway."""
+    Console(highlight=False).print(gateway.measure(requests))
+
+
+@app.callback()
+def rows() -> None:
+    """Choose a row."""
+
+
+if __name__ == "__main__":
+    app()
