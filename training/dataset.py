@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -78,8 +79,9 @@ def _read(file: Path, symbol: str) -> pa.Table:
                 f"{' and more' if len(missing) > 3 else ''}; its features are of another version: backfill them anew."
             )
         table = parquet.read(columns=list(COLUMNS))
-    fields = [pa.field("open_time", pa.timestamp("us", "UTC")), *(pa.field(name, pa.float64()) for name in COLUMNS[1:])]
-    return table.cast(pa.schema(fields))
+    fields: list[pa.Field[Any]] = [pa.field("open_time", pa.timestamp("us", "UTC"))]
+    fields += [pa.field(name, pa.float64()) for name in COLUMNS[1:]]
+    return table.select(list(COLUMNS)).cast(pa.schema(fields))
 
 
 def _shortage(symbol: str, as_of: datetime, past: pd.DataFrame, complete: int, needed: int) -> str:

@@ -7,7 +7,6 @@ run and whenever the MLflow page is opened.
 
 from __future__ import annotations
 
-import logging
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -25,6 +24,7 @@ _QUIET = {
     "GIT_PYTHON_REFRESH": "quiet",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
     "MLFLOW_RECORD_ENV_VARS_IN_MODEL_LOGGING": "false",
 }
 
@@ -35,8 +35,6 @@ def prepare(environ: Mapping[str, str] = os.environ) -> None:
         os.environ.setdefault(name, value)
     if endpoint := environ.get("AWS_ENDPOINT_URL"):
         os.environ.setdefault("MLFLOW_S3_ENDPOINT_URL", endpoint)
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 @dataclass(frozen=True, slots=True)

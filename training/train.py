@@ -63,7 +63,10 @@ def run(folders: Folders, termination: Termination) -> Release:
     say(f"reading the features of {job.symbol} known at {hours.text(job.as_of)}")
     data = dataset.load(folders.features, job.symbol, job.as_of, promotion.holdout_days * 24)
     opponent = contest.Opponent.of(Registry(s3, job.bucket), job.symbol)
-    fitted = partial(fit, coverage=settings.forecast.coverage, shrinkage=settings.forecast.shrinkage, seed=SEED)
+    # One thread: these fits are small, and LightGBM's threads wait by spinning, which is slow where cores are shared.
+    fitted = partial(
+        fit, coverage=settings.forecast.coverage, shrinkage=settings.forecast.shrinkage, seed=SEED, threads=1
+    )
 
     record = _evaluate(job, data, opponent, fitted, settings)
     say(f"fitting the challenger on all {len(data.rows):,} hours")
