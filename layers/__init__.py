@@ -1,0 +1,1 @@
+"""Lambda packages: what is in each layer (recipes), how it is built, proved and measured (build)."""
