@@ -12,13 +12,14 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from candlecast.errors import Stop
 
 _CHILDREN: dict[int, subprocess.Popen[bytes]] = {}  # those started by this very process, to be reaped when they end
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy cannot reach this machine's ports
 
 
 class StackFailed(Stop):
@@ -35,7 +36,7 @@ class Part:
     port_key: str
     command: tuple[str, ...]
     note: str = ""
-    """What else sets it apart: a part that runs with another note is another part."""
+    """What `status` says of it beside its name."""
 
     @property
     def port(self) -> int:
@@ -51,13 +52,19 @@ class Running:
     began: str
     url: str
     note: str
+    command: tuple[str, ...]
+
+    def is_as(self, part: Part) -> bool:
+        """Whether it was started as the part is to be started now."""
+        return self.command == part.command
 
 
 def find(state: Path, name: str) -> Running | None:
     """The running process of this name that was started for *state*, if it still runs."""
     try:
-        known = Running(**json.loads(_file(state, name).read_text()))
-    except (OSError, ValueError, TypeError):
+        described = json.loads(_file(state, name).read_text())
+        known = Running(**described | {"command": tuple(described["command"])})
+    except (OSError, ValueError, TypeError, KeyError):
         return None
     return known if _began(known.pid) == known.began else None
 
@@ -76,30 +83,29 @@ def start(part: Part, state: Path, cwd: Path, environment: Mapping[str, str], se
     log = log_file(state, part.name)
     for folder in (log.parent, _file(state, part.name).parent):
         folder.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as output:
-        size = output.tell()
+    with log.open("wb") as output:
         process = subprocess.Popen(
             part.command, cwd=cwd, env=dict(environment), start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
         )  # fmt: skip
     _CHILDREN[process.pid] = process
-    running = Running(part.name, process.pid, _began(process.pid), part.url, part.note)
+    running = Running(part.name, process.pid, _began(process.pid), part.url, part.note, part.command)
     _file(state, part.name).write_text(json.dumps(asdict(running)))
     deadline = time.monotonic() + seconds
     while not healthy(part.health):
         if process.poll() is not None or time.monotonic() > deadline:
             happened = "did not start" if process.poll() is not None else f"was not ready within {seconds:.0f} s"
-            stop(state, part.name, lambda: None)
-            said = "\n".join(log.read_bytes()[size:].decode(errors="replace").splitlines()[-8:])
+            stop(state, part.name)
+            said = "\n".join(log.read_text(errors="replace").splitlines()[-8:])
             raise StackFailed(f"The {part.name} {happened}; its log, {log}, ends with:\n{said}")
         time.sleep(0.1)
     return running
 
 
-def stop(state: Path, name: str, waiting: Callable[[], None], seconds: float = 60) -> bool:
+def stop(state: Path, name: str, seconds: float = 60) -> bool:
     """Ends the process of this name in good order, by force after *seconds*; False if it did not run.
 
-    *waiting* is called while it is waited for. A process that this stack did not start is never touched.
+    A process that was not started here is never touched.
     """
     running = find(state, name)
     if running is not None:
@@ -107,17 +113,24 @@ def stop(state: Path, name: str, waiting: Callable[[], None], seconds: float = 6
         deadline = time.monotonic() + seconds
         while _began(running.pid) == running.began:
             if time.monotonic() > deadline:
-                os.kill(running.pid, signal.SIGKILL)
+                os.killpg(running.pid, signal.SIGKILL)  # with the functions that run in it
                 deadline = float("inf")
-            waiting()
             time.sleep(0.1)
     _file(state, name).unlink(missing_ok=True)
     return running is not None
 
 
-def healthy(url: str) -> bool:
+def healthy(url: str, seconds: float = 0) -> bool:
+    """Whether the address answers well, now or within *seconds*."""
+    deadline = time.monotonic() + seconds
+    while not (well := _answers(url)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return well
+
+
+def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 -- our own address, from the settings
+        with _DIRECT.open(url, timeout=2) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
@@ -125,13 +138,12 @@ def healthy(url: str) -> bool:
 
 def memory(pid: int) -> int:
     """Resident memory of a process and all its descendants, in bytes."""
-    table = [line.split() for line in _ps("-e", "-o", "pid=,ppid=,rss=").splitlines()]
-    wanted, total = {str(pid)}, 0
-    for own, parent, size in sorted(table, key=lambda row: int(row[0])):
-        if own in wanted or parent in wanted:
-            wanted.add(own)
-            total += int(size) * 1024
-    return total
+    table = [[int(number) for number in line.split()] for line in _ps("-e", "-o", "pid=,ppid=,rss=").splitlines()]
+    sizes, family, generation = {own: size for own, _, size in table}, {pid}, {pid}
+    while generation:
+        generation = {own for own, parent, _ in table if parent in generation} - family
+        family |= generation
+    return sum(sizes.get(member, 0) for member in family) * 1024
 
 
 def _file(state: Path, name: str) -> Path:

@@ -29,6 +29,7 @@ __all__ = ["StackFailed", "down", "up"]
 
 ROOT = Path(__file__).parents[1]
 AWS, MARKET = "embedded AWS", "market"
+PATIENCE = 60  # seconds that a part may take to start, or to answer when it is busy
 DATA = ("aws", "terraform", "logs", "run", "images.json")  # what reset deletes from the state folder
 
 app = typer.Typer(help="The embedded AWS and the market on this machine.", no_args_is_help=True, add_completion=False)
@@ -55,25 +56,25 @@ def up(settings_path: Path | None = None, market: str = "simulated", *, console:
     parts = _parts(local, market)
     with _one_at_a_time(local.state):
         if not emulator_environment.is_ready(local.state):
-            processes.stop(local.state, AWS, lambda: None)
+            processes.stop(local.state, AWS)
             with said.status("Installing the embedded AWS's packages (once)"):
                 emulator_environment.make(local.state)
         _write_images(local)
         if MARKET not in (part.name for part in parts):
-            processes.stop(local.state, MARKET, lambda: None)
+            processes.stop(local.state, MARKET)
         for part in parts:
             _ensure(part, local.state, said)
 
 
 def _ensure(part: Part, state: Path, said: Console) -> None:
     running = processes.find(state, part.name)
-    if running is not None and (running.url, running.note) == (part.url, part.note) and processes.healthy(part.health):
+    if running is not None and running.is_as(part) and processes.healthy(part.health, PATIENCE):
         said.print(f"The {part.name} is running already: [bold]{part.url}[/] (process {running.pid})")
         return
     with said.status(f"Starting the {part.name}"):
-        processes.stop(state, part.name, lambda: None)  # it runs, but with other settings, or does not answer
+        processes.stop(state, part.name)  # it runs, but with other settings, or does not answer
         environment = processes.interpreter_environment(os.environ)
-        running = processes.start(part, state, ROOT, environment, seconds=60)
+        running = processes.start(part, state, ROOT, environment, PATIENCE)
     said.print(f"The {part.name} runs: [bold]{part.url}[/] (process {running.pid})")
 
 
@@ -83,7 +84,7 @@ def down(settings_path: Path | None = None, *, console: Console | None = None) -
     with _one_at_a_time(local.state):
         for name in (MARKET, AWS):
             with said.status(f"Stopping the {name}; its state is being saved"):
-                stopped = processes.stop(local.state, name, lambda: None)
+                stopped = processes.stop(local.state, name)
             said.print(f"The {name} {'has stopped' if stopped else 'was not running'}.")
 
 
@@ -130,6 +131,7 @@ def _parts(local: Local, market: str) -> list[Part]:
             command=(
                 sys.executable, "-m", "localstack.market",
                 "--port", str(_port(address, "exchange.endpoints")), "--market", served,
+                "--symbols", ",".join(settings.symbols),
             ),
             note=served,
         ),
@@ -216,7 +218,7 @@ def reset(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = Fals
 def main() -> None:
     try:
         app()
-    except CandlecastError as error:
+    except (CandlecastError, OSError) as error:
         Console(stderr=True, highlight=False).print(str(error), style="red", markup=False, soft_wrap=True)
         raise SystemExit(1) from None
 

@@ -22,7 +22,7 @@ from typing import Any
 
 # What functions and training jobs may see of the environment the emulator was started in.
 INHERITED = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
-             "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")  # fmt: skip
+             "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")  # fmt: skip
 
 log = logging.getLogger("embedded")
 
@@ -50,6 +50,7 @@ def configure(arguments: argparse.Namespace) -> None:
     os.environ.clear()
     os.environ.update(inherited)
     os.environ.update(
+        NO_PROXY=",".join(filter(None, [inherited.get("NO_PROXY"), "127.0.0.1", "localhost"])),
         TZ="UTC",
         TMPDIR=str(temporary),
         GATEWAY_PORT=str(arguments.port),

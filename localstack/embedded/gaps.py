@@ -7,32 +7,36 @@ a function here can go when a release of ministack no longer needs it. localstac
 import contextvars
 import fnmatch
 import json
-import operator
+import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
 
 from ministack import app
 from ministack.core import lambda_runtime
 from ministack.core.responses import get_account_id, get_region, request_scope
-from ministack.services import apigateway_v1, cloudwatch, eventbridge, lambda_svc, stepfunctions
+from ministack.services import apigateway_v1, cloudwatch, eventbridge, lambda_svc, sqs, stepfunctions
 from ministack.services import cloudwatch_logs as logs
 
-from localstack.embedded import query_protocol, roles, training_task
+from localstack.embedded import alarms, query_protocol, roles, training_task
 
 Document = dict[str, Any]
+log = logging.getLogger("embedded")
 
 
 def close_all(alarm_seconds: float) -> None:
-    """Closes every gap; alarms are evaluated every *alarm_seconds*."""
+    """Closes every gap; alarms are evaluated, and queues measured, every *alarm_seconds*."""
     lambda_exception_types()
     lambda_idle_workers()
     metrics_from_logs()
     alarm_evaluation(alarm_seconds)
     alarm_query_protocol()
     rest_api_metrics()
+    queue_metrics(alarm_seconds)
     execution_metrics()
+    execution_ends()
     event_times()
     event_retries()
     event_permissions()
@@ -121,14 +125,6 @@ def _store_embedded(message: str) -> None:
         return
 
 
-COMPARISONS = {
-    "GreaterThanThreshold": operator.gt,
-    "GreaterThanOrEqualToThreshold": operator.ge,
-    "LessThanThreshold": operator.lt,
-    "LessThanOrEqualToThreshold": operator.le,
-}
-
-
 def alarm_evaluation(seconds: float) -> None:
     """Plain: alarms are evaluated only by PutMetricData, over all dimensions at once, as if no data could be missing
     and one average over all periods would do."""
@@ -136,51 +132,45 @@ def alarm_evaluation(seconds: float) -> None:
 
     def evaluate(alarm: Document) -> None:
         with lock:
-            _evaluate(alarm)
+            alarms.evaluate(alarm)
 
-    def evaluate_often() -> None:
-        while True:
-            time.sleep(seconds)
-            for account, region in {key[:2] for key in list(cloudwatch._alarms._data)}:
-                with request_scope(account, region):
-                    cloudwatch._evaluate_all_alarms()
+    def evaluate_all() -> None:
+        for account, region in {key[:2] for key in list(cloudwatch._alarms._data)}:
+            with request_scope(account, region):
+                cloudwatch._evaluate_all_alarms()
 
     cloudwatch._evaluate_alarm = evaluate
-    threading.Thread(target=evaluate_often, daemon=True, name="alarms").start()
+    _repeat(evaluate_all, seconds)
 
 
-def _evaluate(alarm: Document) -> None:
-    """Moves an alarm on one metric to the state its last datapoints call for: M of N periods, missing data as told."""
-    compare = COMPARISONS.get(alarm.get("ComparisonOperator", ""))
-    if not alarm.get("MetricName") or compare is None:
-        return
-    period, total = int(alarm.get("Period") or 60), int(alarm.get("EvaluationPeriods") or 1)
-    needed, missing = int(alarm.get("DatapointsToAlarm") or total), alarm.get("TreatMissingData") or "missing"
-    now, old, threshold = time.time(), alarm["StateValue"], float(alarm["Threshold"])
-    values = [_datapoint(alarm, now - (i + 1) * period, now - i * period) for i in range(total)]
-    seen = [compare(value, threshold) for value in values if value is not None]
-    configured = float(alarm.get("AlarmConfigurationUpdatedTimestamp") or 0)
-    if not seen and missing == "breaching" and now - configured < period:
-        missing = "missing"  # a new alarm waits one period before silence breaches
-    if not seen and missing in ("missing", "ignore"):
-        new = "INSUFFICIENT_DATA" if missing == "missing" else old
-    else:
-        breaching = sum(seen) + (total - len(seen) if missing == "breaching" else 0)
-        new = "ALARM" if breaching >= needed else "OK"
-    if new != old:
-        reason = f"Threshold Crossed: datapoints {values} (newest first) against the threshold ({threshold})"
-        alarm.update(StateValue=new, StateReason=reason, StateUpdatedTimestamp=int(now))
-        cloudwatch._record_history(alarm["AlarmName"], old, new, reason)
-        cloudwatch._dispatch_alarm_actions(alarm, old, new, reason)
-        cloudwatch._evaluate_parent_alarms(alarm)
+def queue_metrics(seconds: float) -> None:
+    """Plain: SQS writes no metrics, so that no alarm on dead letters can fire."""
+    last: dict[tuple[str, ...], tuple[int, float]] = {}
+
+    def record() -> None:
+        now = time.time()
+        for key, queue in list(sqs._queues._data.items()):
+            count = sum(message["visible_at"] <= now for message in list(queue["messages"]))
+            before, at = last.get(key, (0, 0.0))
+            if count != before or (count and now - at >= 60):
+                last[key] = count, now
+                with request_scope(*key[:2]):
+                    metric = ("AWS/SQS", "ApproximateNumberOfMessagesVisible", count, "Count")
+                    cloudwatch.record_metric(*metric, {"QueueName": queue["name"]})
+
+    _repeat(record, seconds)
 
 
-def _datapoint(alarm: Document, start: float, end: float) -> float | None:
-    dimensions = cloudwatch._dims_key(cloudwatch._dims_from_list(alarm.get("Dimensions") or []))
-    stored = cloudwatch._metrics.get((alarm["Namespace"], alarm["MetricName"], dimensions), [])
-    points = [point for point in stored if start <= point["Timestamp"] < end]
-    statistic = alarm.get("ExtendedStatistic") or alarm.get("Statistic") or "Average"
-    return cloudwatch._stat_value(cloudwatch._calc_stats(points), statistic, points) if points else None
+def _repeat(action: Callable[[], None], seconds: float) -> None:
+    def loop() -> None:
+        while True:
+            time.sleep(seconds)
+            try:
+                action()
+            except Exception:
+                log.exception("%s failed; it is tried again", action.__qualname__)
+
+    threading.Thread(target=loop, daemon=True).start()
 
 
 def alarm_query_protocol() -> None:
@@ -234,17 +224,48 @@ def _record_request(api: str, stage: str, status: int, seconds: float) -> None:
 
 def execution_metrics() -> None:
     """Plain: Step Functions writes no metrics, so that no alarm on ExecutionsFailed can fire."""
-    run = stepfunctions._run_execution
+    tell = stepfunctions._emit_execution_status_event
+    names = {"RUNNING": "Started", "SUCCEEDED": "Succeeded", "FAILED": "Failed", "ABORTED": "Aborted",
+             "TIMED_OUT": "TimedOut"}  # fmt: skip
 
-    def measured(execution_arn: str) -> None:
-        run(execution_arn)
-        execution = stepfunctions._executions.get(execution_arn) or {}
-        name = {"SUCCEEDED": "ExecutionsSucceeded", "FAILED": "ExecutionsFailed", "ABORTED": "ExecutionsAborted"}
-        if execution.get("status") in name:
-            dimensions = {"StateMachineArn": execution["stateMachineArn"]}
-            cloudwatch.record_metric("AWS/States", name[execution["status"]], 1, "Count", dimensions)
+    def measured(execution: Document) -> None:
+        tell(execution)
+        dimensions = {"StateMachineArn": execution["stateMachineArn"]}
+        cloudwatch.record_metric("AWS/States", f"Executions{names[execution['status']]}", 1, "Count", dimensions)
 
-    stepfunctions._run_execution = measured
+    stepfunctions._emit_execution_status_event = measured
+
+
+# --- Step Functions ---------------------------------------------------------------------------------------------------
+
+
+def execution_ends() -> None:
+    """Plain: a machine's TimeoutSeconds is ignored, and an execution that was stopped fails when its task then does."""
+    run, fail = stepfunctions._run_execution, stepfunctions._fail_execution
+
+    def time_out(execution: Document) -> None:
+        if execution["status"] == "RUNNING":
+            execution.update(status="TIMED_OUT", stopDate=stepfunctions.now_iso())
+            stepfunctions._add_event(execution, "ExecutionTimedOut", {"executionTimedOutEventDetails": {}})
+            stepfunctions._emit_execution_status_event(execution)
+
+    def limited(execution_arn: str) -> None:
+        execution = stepfunctions._executions[execution_arn]
+        machine = stepfunctions._state_machines.get(execution["stateMachineArn"], {"definition": "{}"})
+        seconds = json.loads(machine["definition"]).get("TimeoutSeconds", threading.TIMEOUT_MAX)
+        timer = threading.Timer(seconds, contextvars.copy_context().run, (time_out, execution))
+        timer.daemon = True
+        timer.start()
+        try:
+            run(execution_arn)
+        finally:
+            timer.cancel()
+
+    def fail_running(execution: Document, error: str, cause: str) -> None:
+        if execution["status"] == "RUNNING":
+            fail(execution, error, cause)
+
+    stepfunctions._run_execution, stepfunctions._fail_execution = limited, fail_running
 
 
 # --- EventBridge ------------------------------------------------------------------------------------------------------
@@ -281,7 +302,7 @@ def event_retries() -> None:
     def invoke_asynchronously(arn: str, payload: str) -> None:
         function, config, name = lambda_svc._get_func_record_for_ref(arn)
         if not function or not config:
-            eventbridge.logger.warning("EventBridge: function %s not found", name)
+            log.warning("EventBridge: function %s not found", name)
             return
         record = lambda_svc._execution_record_for_config(function, config)
         lambda_svc.invoke_async_with_retry(record, json.loads(payload))
@@ -308,18 +329,22 @@ def _function_allows(function_arn: str, service: str, source_arn: str) -> bool:
 
 
 def event_permissions() -> None:
-    """Plain: a rule invokes any function and starts any state machine, whatever their policies and its role say."""
+    """Plain: a rule invokes any function and starts any state machine, whatever their policies and its role say; what
+    cannot be delivered is lost, whatever dead-letter queue the target names."""
     invoke = eventbridge._invoke_target
 
     def check_and_invoke(target: Document, event: Document, rule: Document, view: Any = None) -> Any:
-        arn, allowed = target["Arn"], True
+        arn, deliverable = target["Arn"], True
         if ":function:" in arn:
-            allowed = _function_allows(arn, "events.amazonaws.com", rule.get("Arn", ""))
+            exists = lambda_svc._get_func_record_for_ref(arn)[0] is not None
+            deliverable = exists and _function_allows(arn, "events.amazonaws.com", rule.get("Arn", ""))
         elif ":stateMachine:" in arn:
-            allowed = roles.allows(target.get("RoleArn", ""), "states:StartExecution", arn)
-        if allowed:
+            deliverable = roles.allows(target.get("RoleArn", ""), "states:StartExecution", arn)
+        if deliverable:
             return invoke(target, event, rule, view)
-        eventbridge.logger.warning("EventBridge: rule %s may not invoke %s", rule.get("Name"), arn)
+        log.warning("EventBridge: rule %s may not invoke %s", rule.get("Name"), arn)
+        if letters := target.get("DeadLetterConfig", {}).get("Arn"):
+            return invoke({"Arn": letters}, event, rule, view)
         return None
 
     eventbridge._invoke_target = check_and_invoke

@@ -105,12 +105,19 @@ def _broken_constraints(value: Any, shape: Any, where: str) -> Iterator[str]:
     broken = ""
     if shape.type_name == "string" and shape.enum and value not in shape.enum:
         broken = f"enum value set: [{', '.join(shape.enum[:8])}, ...]"
-    elif shape.type_name == "string" and not re.fullmatch(pattern, value, re.DOTALL):
+    elif shape.type_name == "string" and not _matches(pattern, value):
         broken = f"regular expression pattern: {pattern}"
     elif not isinstance(value, bool) and size > maximum:
         broken = f"maximum: {maximum}"
     if broken:
         yield f"Value '{value}' at '{where}' failed to satisfy constraint: Member must satisfy {broken}"
+
+
+def _matches(pattern: str, value: str) -> bool:
+    try:
+        return re.fullmatch(pattern, value, re.DOTALL) is not None
+    except re.error:  # Java's classes, such as the letters \p{L} of a tag, are not Python's
+        return True
 
 
 def _arn(name: str) -> str:

@@ -141,11 +141,11 @@ class Emulator:
         pages = [logs.get_log_events(logGroupName=group, logStreamName=s["logStreamName"])["events"] for s in streams]
         return [json.loads(e["message"])["got"] for page in pages for e in page if e["message"].startswith('{"got"')]
 
-    def machine(self, states: dict[str, Any], *statements: dict[str, Any]) -> str:
+    def machine(self, states: dict[str, Any], *statements: dict[str, Any], **settings: Any) -> str:
         """The ARN of a new state machine that starts at the first of *states*."""
         made = self.client("stepfunctions").create_state_machine(
             name=f"machine-{uuid.uuid4()}",
-            definition=json.dumps({"StartAt": next(iter(states)), "States": states}),
+            definition=json.dumps({"StartAt": next(iter(states)), "States": states, **settings}),
             roleArn=self.role("states", *statements),
         )
         return str(made["stateMachineArn"])

@@ -1,11 +1,13 @@
 """Each gap of ministack that localstack/embedded/gaps.py closes: first shown on the plain emulator, then closed."""
 
 import json
+import subprocess
 import time
 import urllib.error
 import urllib.request
 import uuid
 import xml.etree.ElementTree as ET
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from tests.embedded_aws.emulator import Emulator, allow, eventually
+from tests.embedded_aws.emulator import ROOT, Emulator, allow, eventually
 
 TELL = """
 import json
@@ -58,6 +60,34 @@ def test_a_state_machine_catches_by_the_exceptions_class(
 
     assert outcome(plain, plain_function) == "FAILED"
     assert outcome(emulator, function) == "SUCCEEDED"
+
+
+REAP = """
+import time
+from types import SimpleNamespace
+from ministack.core import lambda_runtime
+from ministack.services import lambda_svc
+from localstack.embedded import gaps
+
+def worker(age, in_use=False):
+    return SimpleNamespace(last_used=time.time() - age, in_use=in_use, config={}, _proc=None, _discard_tmpdir=int)
+
+def left():
+    lambda_runtime._workers["f"] = [worker(3600), worker(3600, in_use=True), worker(1)]
+    lambda_svc.reap_idle_workers()
+    return len(lambda_runtime._workers["f"])
+
+plain = left()
+gaps.lambda_idle_workers()
+print(plain, left())
+"""
+
+
+def test_an_idle_functions_last_worker_ends_too(emulator_venv: Path) -> None:
+    """Of a worker idle for an hour, one at work and one just used, the plain emulator keeps the first as well."""
+    program = [emulator_venv / "bin/python", "-c", REAP]
+    done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["3", "2"]
 
 
 def call(function: str, payload: Any, **changes: Any) -> dict[str, Any]:
@@ -261,15 +291,53 @@ def test_a_rest_api_writes_the_metrics_that_its_alarms_need(emulator: Emulator, 
     assert metrics(emulator) == {"Count": 1, "5XXError": 1, "4XXError": 0}
 
 
-def test_a_failed_execution_is_counted(emulator: Emulator, plain: Emulator) -> None:
-    def counted(emulator: Emulator) -> bool:
+def test_executions_are_counted_by_how_they_end(emulator: Emulator, plain: Emulator) -> None:
+    def counted(emulator: Emulator) -> set[str]:
         machine = emulator.machine({"Stop": {"Type": "Fail", "Error": "Named"}})
         emulator.execute(machine)
         found = emulator.client("cloudwatch").list_metrics(
-            Namespace="AWS/States", MetricName="ExecutionsFailed",
-            Dimensions=[{"Name": "StateMachineArn", "Value": machine}],
-        )["Metrics"]  # fmt: skip
-        return bool(found)
+            Namespace="AWS/States", Dimensions=[{"Name": "StateMachineArn", "Value": machine}]
+        )["Metrics"]
+        return {metric["MetricName"] for metric in found}
+
+    assert counted(plain) == set()
+    assert counted(emulator) == {"ExecutionsStarted", "ExecutionsFailed"}
+
+
+def test_an_execution_ends_at_its_machines_time_limit(emulator: Emulator, plain: Emulator) -> None:
+    def outcome(emulator: Emulator) -> str:
+        machine = emulator.machine({"Wait": {"Type": "Wait", "Seconds": 3, "End": True}}, TimeoutSeconds=1)
+        return str(emulator.execute(machine)["status"])
+
+    assert outcome(plain) == "SUCCEEDED"
+    assert outcome(emulator) == "TIMED_OUT"
+
+
+def test_a_stopped_execution_stays_stopped_when_its_task_then_fails(emulator: Emulator, plain: Emulator) -> None:
+    def outcome(emulator: Emulator) -> str:
+        late = TELL.replace('if "fail" in event:', "import time; time.sleep(2)\n    if True:")
+        function, states = emulator.function(late, Timeout=10), emulator.client("stepfunctions")
+        machine = emulator.machine({"Call": call(function, {})}, allow("lambda:InvokeFunction"))
+        execution = states.start_execution(stateMachineArn=machine)["executionArn"]
+        assert eventually(lambda: len(states.get_execution_history(executionArn=execution)["events"]) > 1)
+        states.stop_execution(executionArn=execution)
+        time.sleep(3)
+        return str(states.describe_execution(executionArn=execution)["status"])
+
+    assert outcome(plain) == "FAILED"
+    assert outcome(emulator) == "ABORTED"
+
+
+def test_waiting_messages_are_counted(emulator: Emulator, plain: Emulator) -> None:
+    def counted(emulator: Emulator) -> bool:
+        sqs, name = emulator.client("sqs"), f"queue-{uuid.uuid4()}"
+        sqs.send_message(QueueUrl=sqs.create_queue(QueueName=name)["QueueUrl"], MessageBody="{}")
+
+        def metrics() -> Any:
+            of_queue = [{"Name": "QueueName", "Value": name}]
+            return emulator.client("cloudwatch").list_metrics(Namespace="AWS/SQS", Dimensions=of_queue)["Metrics"]
+
+        return bool(eventually(metrics, 3))
 
     assert not counted(plain)
     assert counted(emulator)
@@ -339,6 +407,17 @@ def test_a_rule_may_invoke_only_a_function_that_lets_it(emulator: Emulator, plai
     assert eventually(lambda: plain.events_of(functions[plain.url]))
     time.sleep(1)
     assert not emulator.events_of(functions[emulator.url])
+
+
+def test_what_a_rule_cannot_deliver_goes_to_the_targets_dead_letters(emulator: Emulator, plain: Emulator) -> None:
+    def letters(emulator: Emulator) -> Any:
+        _, queue, url = subscribed_topic(emulator)
+        to = {"DeadLetterConfig": {"Arn": queue}}
+        send(emulator, rule(emulator, emulator.function(TELL), permitted=False, **to), {"mark": 1})
+        return eventually(lambda: emulator.client("sqs").receive_message(QueueUrl=url).get("Messages"), 3)
+
+    assert letters(plain) is None
+    assert json.loads(letters(emulator)[0]["Body"])["detail"] == {"mark": 1}
 
 
 def test_a_rule_starts_a_state_machine_only_if_its_role_may(emulator: Emulator, plain: Emulator) -> None:

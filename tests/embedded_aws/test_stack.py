@@ -115,8 +115,9 @@ def test_down_leaves_a_process_alone_that_only_has_the_same_number(place: Place)
     stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
         (place.state / "run").mkdir()
-        described = {"name": stack.AWS, "pid": stranger.pid, "began": "another time", "url": "http://x:1", "note": ""}
-        (place.state / "run/embedded-AWS.json").write_text(json.dumps(described))
+        described = {"name": stack.AWS, "pid": stranger.pid, "began": "another time"}
+        known = place.state / "run/embedded-AWS.json"
+        known.write_text(json.dumps(described | {"url": "", "note": "", "command": []}))
         done = place.command("down")
         assert "The embedded AWS was not running." in done.stdout
         assert stranger.poll() is None
@@ -142,7 +143,7 @@ def test_a_part_that_ignores_the_request_to_end_is_ended_by_force(tmp_path: Path
     url, began = f"http://127.0.0.1:{port}", time.monotonic()
     part = Part("stubborn", url, url, "key", (sys.executable, "-c", program, str(port)))
     processes.start(part, tmp_path, tmp_path, os.environ, seconds=20)
-    assert processes.stop(tmp_path, "stubborn", lambda: None, seconds=0.5)
+    assert processes.stop(tmp_path, "stubborn", seconds=0.5)
     assert time.monotonic() - began < 30
     assert processes.find(tmp_path, "stubborn") is None
 

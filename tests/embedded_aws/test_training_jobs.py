@@ -79,7 +79,8 @@ def logged(emulator: Emulator, name: str) -> list[str]:
 def test_a_job_trains_on_its_channel_and_leaves_model_metrics_and_logs(
     emulator: Emulator, bucket: str, role: str
 ) -> None:
-    asked = request(bucket, role, InputDataConfig=channel(bucket, "features/symbol=A/"))
+    tags = [{"Key": "project", "Value": "candlecast"}]
+    asked = request(bucket, role, InputDataConfig=channel(bucket, "features/symbol=A/"), Tags=tags)
     job = run(emulator, asked)
     assert job["TrainingJobStatus"] == job["SecondaryStatus"] == "Completed"
     statuses = [step["Status"] for step in job["SecondaryStatusTransitions"]]
