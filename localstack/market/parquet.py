@@ -6,6 +6,7 @@ The first file that cannot be served ends it with code 1 and one line on standar
 
 from __future__ import annotations
 
+import io
 import sys
 
 import numpy as np
@@ -43,8 +44,10 @@ def main() -> None:
             candles = read(path)
         except (ValueError, OSError, pa.ArrowException) as error:
             sys.exit(f"{path} cannot be served: {str(error).splitlines()[0]}")
-        np.save(sys.stdout.buffer, candles.hour)
-        np.save(sys.stdout.buffer, np.stack(candles.values))
+        for values in (candles.hour, np.stack(candles.values)):
+            whole = io.BytesIO()  # numpy seeks in real files, and a pipe cannot be sought
+            np.save(whole, values)
+            sys.stdout.buffer.write(whole.getbuffer())
 
 
 if __name__ == "__main__":
