@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,6 +30,7 @@ PROJECT = Path(__file__).parents[1]
 ROOT = PROJECT / "infra/terraform"
 BUILD = PROJECT / "build"
 PROVIDERS = BUILD / "terraform-providers"
+QUIET = Console(quiet=True)
 
 
 @dataclass(frozen=True)
@@ -56,28 +57,32 @@ class Deployment:
             return self.folder.parent / f"{self.settings.environment}.tfstate"
         return self.folder.parents[1] / f"{self.settings.environment}.tfstate"
 
-    @property
-    def manifest(self) -> Path:
-        """The built packages' manifest."""
-        return BUILD / architecture(self.settings.functions.architecture) / "manifest.json"
-
-    def terraform(self) -> Terraform:
-        """Terraform, initialised for this environment. Raises DeployFailed."""
-        terraform = self._terraform()
-        terraform.quietly("init", "-input=false", "-no-color", "-reconfigure", f"-backend-config=path={self.state}")
-        return terraform
+    def run(self, console: Console, verb: str, *options: str) -> int:
+        """Builds the packages and runs Terraform with them. Gives its exit code, raises DeployFailed."""
+        self.require_endpoint()
+        manifest = self.build(console)
+        with console.status("terraform init"):
+            terraform = self.initialised({"TF_VAR_manifest": str(manifest)})
+        return terraform.streaming(console, verb, "-input=false", *options)
 
     def outputs(self) -> dict[str, Any]:
         """The outputs of the last apply. Raises DeployFailed when there was none."""
-        initialised = (self.folder / "terraform.tfstate").exists()
         if not self.state.exists():
             name = self.settings.environment
             raise DeployFailed(f"{name} is not deployed from here; run `make deploy ENV={name}` first.")
-        terraform = self._terraform() if initialised else self.terraform()
+        initialised = (self.folder / "terraform.tfstate").exists()
+        terraform = self.terraform({}) if initialised else self.initialised({})
         return {name: output["value"] for name, output in json.loads(terraform.quietly("output", "-json")).items()}
 
-    def _terraform(self) -> Terraform:
-        return Terraform.prepare(ROOT, self.folder, PROVIDERS, self.environment())
+    def initialised(self, variables: Mapping[str, str]) -> Terraform:
+        """Terraform with its provider and its state at hand. Raises DeployFailed."""
+        terraform = self.terraform(variables)
+        terraform.quietly("init", "-input=false", "-no-color", "-reconfigure", f"-backend-config=path={self.state}")
+        return terraform
+
+    def terraform(self, variables: Mapping[str, str]) -> Terraform:
+        """Terraform with this environment's own folder. Raises DeployFailed where there is no usable one."""
+        return Terraform.prepare(ROOT, self.folder, PROVIDERS, {**self.environment(), **variables})
 
     def environment(self) -> dict[str, str]:
         """The environment variables of Terraform: they alone tell AWS from an emulator."""
@@ -92,24 +97,26 @@ class Deployment:
             "AWS_DEFAULT_REGION": settings.region,
             "TF_VAR_environment": settings.environment,
             "TF_VAR_settings_file": str(self.source),
-            "TF_VAR_manifest": str(self.manifest),
         }
 
-    def build(self) -> None:
-        """Builds what is to be deployed. Raises DeployFailed with the builder's words."""
-        environment = os.environ | {
-            "CANDLECAST_ENV": self.settings.environment,
-            "CANDLECAST_SETTINGS": str(self.source),
-        }
+    def build(self, console: Console) -> Path:
+        """Builds what is to be deployed and gives its manifest. Raises DeployFailed with the builder's words."""
+        chosen = {"CANDLECAST_ENV": self.settings.environment, "CANDLECAST_SETTINGS": str(self.source)}
         built = subprocess.run(
-            [sys.executable, "-m", "layers.build"],
-            cwd=PROJECT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
-        )  # fmt: skip
+            [sys.executable, "-m", "layers.build", "--output", str(self.folder / "packages")],
+            cwd=PROJECT,
+            env=os.environ | chosen,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if console.quiet else None,
+            check=False,
+        )
         if built.returncode:
-            raise DeployFailed(f"the packages could not be built:\n{built.stdout.strip()}")
+            raise DeployFailed(f"The packages could not be built. {built.stderr or ''}".strip())
+        return Path(built.stdout.strip())
 
     def require_endpoint(self) -> None:
-        """Raises DeployFailed unless something answers at the environment's endpoint."""
+        """Raises DeployFailed unless something answers at the endpoint, where there is one."""
         if self.settings.endpoint is None:
             return
         url = urlsplit(self.settings.endpoint)
@@ -119,40 +126,20 @@ class Deployment:
             raise DeployFailed(f"nothing answers at {self.settings.endpoint}; start it with `make up`.") from None
 
 
-def architecture(setting: str) -> str:
-    """The architecture that a setting names; `host` is this machine's, as Lambda spells it."""
-    if setting != "host":
-        return setting
-    return "arm64" if platform.machine().lower() in ("arm64", "aarch64") else "x86_64"
-
-
 def apply(environment: str, settings_path: Path | None = None, *, console: Console | None = None) -> None:
     """Builds the packages and makes the environment what the settings say. Raises DeployFailed or BadSettings."""
     deployment = Deployment.of(environment, settings_path)
-    deployment.require_endpoint()
-    deployment.build()
-    deployment.terraform().streaming(
-        console or Console(quiet=True), "apply", "-auto-approve", "-input=false", "-parallelism=20"
-    )
+    deployment.run(console or QUIET, "apply", "-auto-approve", "-parallelism=20")
 
 
 def plan(environment: str, settings_path: Path | None = None, *, console: Console | None = None) -> int:
     """0 when nothing would change, 2 when something would; each change is shown. Raises as apply."""
-    deployment = Deployment.of(environment, settings_path)
-    deployment.require_endpoint()
-    deployment.build()
-    return deployment.terraform().streaming(
-        console or Console(quiet=True), "plan", "-detailed-exitcode", "-input=false", "-lock=false"
-    )
+    return Deployment.of(environment, settings_path).run(console or QUIET, "plan", "-detailed-exitcode", "-lock=false")
 
 
 def destroy(environment: str, settings_path: Path | None = None, *, console: Console | None = None) -> None:
     """Takes the environment down again, its data included; production's is protected. Raises as apply."""
-    deployment = Deployment.of(environment, settings_path)
-    deployment.require_endpoint()
-    if not deployment.manifest.exists():
-        deployment.build()
-    deployment.terraform().streaming(console or Console(quiet=True), "destroy", "-auto-approve", "-input=false")
+    Deployment.of(environment, settings_path).run(console or QUIET, "destroy", "-auto-approve", "-parallelism=20")
 
 
 def outputs(environment: str, settings_path: Path | None = None) -> dict[str, Any]:
@@ -162,7 +149,7 @@ def outputs(environment: str, settings_path: Path | None = None) -> dict[str, An
 
 def check(*, console: Console | None = None) -> None:
     """Format, validity and tests of the Terraform code; no AWS, no credentials. Raises DeployFailed."""
-    said = console or Console(quiet=True)
+    said = console or QUIET
     terraform = Terraform.prepare(
         ROOT, BUILD / "terraform-check", PROVIDERS, os.environ | {"AWS_REGION": "eu-central-1"}
     )

@@ -1,6 +1,7 @@
 output "bucket" {
   description = "The bucket, once its objects are versioned: an object put earlier would show a change at the next plan."
-  value       = { name = aws_s3_bucket_versioning.data.bucket, arn = aws_s3_bucket.data.arn }
+  value       = { name = aws_s3_bucket.data.bucket, arn = aws_s3_bucket.data.arn }
+  depends_on  = [aws_s3_bucket_versioning.data]
 }
 
 output "table" {
