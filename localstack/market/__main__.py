@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -45,6 +46,7 @@ def main() -> None:
     listening.listen()  # so that whoever reads the line below can connect at once
     where = "{}:{}".format(*listening.getsockname()[:2])
     print(f"market: {source.label} at http://{where} ({', '.join(source.symbols)})", flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises the signal again once it has shut down
     with suppress(KeyboardInterrupt):
         server.run(sockets=[listening])
 

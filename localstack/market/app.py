@@ -7,11 +7,13 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from localstack.market.binance import Binance
+from localstack.market.bitstamp import Bitstamp
+from localstack.market.coinbase import Coinbase
 from localstack.market.control import Control
 from localstack.market.dialect import TRANSPORT
 from localstack.market.exchange import Exchange
 
-DIALECTS = (Binance,)
+DIALECTS = (Binance, Bitstamp, Coinbase)
 
 
 def application(exchange: Exchange) -> ASGIApp:

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
 from localstack.market.candles import SECONDS, Row
-from localstack.market.dialect import Dialect, Refused
+from localstack.market.dialect import Dialect, Refused, page
 from localstack.market.exchange import Visit
 
 HOUR = SECONDS * 1000  # in milliseconds
@@ -47,12 +47,12 @@ class Binance(Dialect):
             case 418 | 429:
                 text = "Too much request weight used; current limit is 6000 request weight per 1 MINUTE."
                 return _error(-1003, text, status)
-            case 403:  # its firewall answers, not its API
-                return Response("<html><body>403 Forbidden</body></html>", status, media_type="text/html")
             case 451:
                 return _error(0, "Service unavailable from a restricted location.", status)
-            case _:
+            case 500:
                 return _error(-1000, "An unknown error occurred while processing the request.", status)
+            case _:
+                return page(status)
 
     def _klines(self, request: Request, visit: Visit) -> Response:
         asked = request.query_params
@@ -67,7 +67,7 @@ class Binance(Dialect):
             raise Refused(_error(-1120, "Invalid interval."))
         if limit == 0:
             raise Refused(_error(-1130, "Data sent for parameter 'limit' is not valid."))
-        page = self.exchange.candles(
+        rows = self.exchange.candles(
             symbol,
             visit,
             start=0 if start is None else -(-start // HOUR),
@@ -75,7 +75,7 @@ class Binance(Dialect):
             limit=min(limit or PAGE, MOST),
             newest=start is None,
         )
-        return self._said(request, [_kline(row) for row in page])
+        return self._said(request, [_kline(row) for row in rows])
 
     def _exchange_info(self, request: Request, visit: Visit) -> Response:
         symbols = self.exchange.listed(self.name)
@@ -126,11 +126,12 @@ def _ms(visit: Visit) -> int:
 
 def _kline(row: Row) -> list[object]:
     opened = row.hour * HOUR
-    mean = (row.open + row.high + row.low + row.close) / 4
+    quote = f"{row.volume * row.open:.8f}"
+    trades = max(int(row.volume * row.open / 2000), 1)
     taker = 0.5 * row.volume  # who took is not known: half each
     return [
-        opened, *(f"{value:.8f}" for value in row[1:]), opened + HOUR - 1, f"{row.volume * mean:.8f}",
-        max(int(row.volume * mean / 2000), 1), f"{taker:.8f}", f"{taker * mean:.8f}", "0",
+        opened, *(f"{value:.8f}" for value in row[1:]), opened + HOUR - 1, quote, trades,
+        f"{taker:.8f}", f"{taker * row.open:.8f}", "0",
     ]  # fmt: skip
 
 

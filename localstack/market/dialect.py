@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from localstack.market.candles import Row
@@ -87,6 +87,11 @@ def _reset(request: Request) -> None:
     connection: socket.socket = transport.get_extra_info("socket")
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
+
+
+def page(status: int) -> Response:
+    """What a gateway or a firewall in front of an exchange answers: a page for people, no body for programs."""
+    return HTMLResponse(f"<html><head><title>{status}</title></head></html>", status)
 
 
 def plain(number: float) -> str:

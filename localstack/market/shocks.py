@@ -47,7 +47,7 @@ def generator(seed: int, *names: str | int) -> np.random.Generator:
 
 def shocks(seed: int, name: str, block: int) -> Shocks:
     """The ground of `name` in this block."""
-    before, here = _noise(seed, name, block - 1), _noise(seed, name, block)
+    before, here = noise(seed, name, block - 1), noise(seed, name, block)
     shock = np.concatenate([before.shock, here.shock])
     white = np.concatenate([before.processes, here.processes], axis=1)
     size = np.abs(np.concatenate([[1.0], shock[:-1]]))
@@ -73,7 +73,8 @@ def log_volatility(processes: Floats) -> Floats:
     return summed
 
 
-def _noise(seed: int, name: str, block: int) -> Shocks:
+def noise(seed: int, name: str, block: int) -> Shocks:
+    """The ground before its processes have their memory: they are white noise here."""
     draw = generator(seed, name, block)
     shock = draw.standard_t(DEGREES, BLOCK) / np.sqrt(DEGREES / (DEGREES - 2))
     return Shocks(

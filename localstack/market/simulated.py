@@ -21,7 +21,7 @@ import numpy as np
 
 from localstack.market.candles import Candles, Floats, Hours
 from localstack.market.regimes import Regime, Regimes
-from localstack.market.shocks import BLOCK, Shocks, blend, generator, log_volatility, shocks
+from localstack.market.shocks import BLOCK, Shocks, blend, generator, log_volatility, noise, shocks
 
 FIRST, LAST = 0, 2_000_000  # hours that can be asked for: 1970 to 2198
 Path = TypeVar("Path", float, Floats)  # log prices at one hour or at many
@@ -157,7 +157,8 @@ class Simulated:
     def _made(self, symbol: str, block: int) -> _Block:
         traits = self._traits[symbol]
         ground = blend(self._common(block), shocks(self._seed, symbol, block), traits.share)
-        before = blend(self._common(block - 1), shocks(self._seed, symbol, block - 1), traits.share).tail(MEMORY)
+        common, own = (noise(self._seed, name, block - 1) for name in (MARKET, symbol))
+        before = blend(common, own, traits.share).tail(MEMORY)
         clock = _season(block)
         level = log_volatility(ground.processes) + np.log(clock)
         sigma = traits.scale * np.exp(level)
@@ -167,12 +168,12 @@ class Simulated:
         anchors = self._anchor(symbol, block), self._anchor(symbol, block + 1)
         moves = sigma * ground.shock
         moves += weight * (anchors[1] - anchors[0] - np.sum(moves))
-        noise = generator(self._seed, symbol, block, "gap").standard_normal(BLOCK)
+        jitter = generator(self._seed, symbol, block, "gap").standard_normal(BLOCK)
         activity = 0.9 * level + 0.45 * np.abs(ground.shock) + 0.3 * ground.activity
         return _Block(
             close=anchors[0] + np.concatenate([[0.0], np.cumsum(moves + lean)]),
             lean=np.concatenate([[0.0], np.cumsum(lean)]),
-            gap=0.002 * sigma * noise,
+            gap=0.002 * sigma * jitter,
             upper=WICK * sigma * ground.upper,
             lower=WICK * sigma * ground.lower,
             volume=traits.volume * np.exp(activity),
