@@ -61,11 +61,14 @@ class Archive:
         """Where the HTML report of that day's check lies."""
         return f"{_folder(symbol, now)}report.html"
 
-    def keep(self, symbol: str, now: datetime, pages: Mapping[str, str], metrics: Mapping[str, Any]) -> None:
-        """Writes the day's pages, by file name, and then its metrics.json; a repeated check overwrites its own."""
-        for name, page in pages.items():
-            self._put(f"{_folder(symbol, now)}{name}", page, "text/html; charset=utf-8")
+    def keep(self, symbol: str, now: datetime, page: str, metrics: Mapping[str, Any]) -> None:
+        """Writes the day's report.html and then its metrics.json; a repeated check overwrites its own."""
+        self.add(symbol, now, "report.html", page)
         self._put(f"{_folder(symbol, now)}metrics.json", _json(metrics), "application/json")
+
+    def add(self, symbol: str, now: datetime, name: str, page: str) -> None:
+        """Writes a further HTML page of the day."""
+        self._put(f"{_folder(symbol, now)}{name}", page, "text/html; charset=utf-8")
 
     def advance(self, symbol: str, known: Latest, metrics: Mapping[str, Any]) -> None:
         """Makes *metrics* the newest ones, unless a later check was faster; its retraining start is kept either way.

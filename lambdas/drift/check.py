@@ -41,13 +41,12 @@ def check(symbol: str, now: datetime, platform: Platform) -> dict[str, Any]:
         "last_retrain": hours.text(now) if execution else hours.text(last_retrain) if last_retrain else None,
         "report": platform.archive.page_key(symbol, now),
     }
-    pages = {"report.html": report.render(symbol, now, verdict, forecasts)}
-    if evidently_report.available():
-        pages["evidently.html"] = evidently_report.render(forecasts, now, rule.window_hours)
-    platform.archive.keep(symbol, now, pages, metrics)
+    platform.archive.keep(symbol, now, report.render(symbol, now, verdict, forecasts), metrics)
     platform.archive.advance(symbol, latest, metrics)
     _measure(symbol, verdict, platform)
     logger.info("checked", extra={"symbol": symbol, "breach": verdict.breach, "reason": verdict.reason})
+    if evidently_report.available():  # last: its failure must not cost the verdict
+        platform.archive.add(symbol, now, "evidently.html", evidently_report.render(forecasts, now, rule.window_hours))
     return metrics
 
 

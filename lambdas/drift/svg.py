@@ -9,7 +9,7 @@ from datetime import datetime
 from html import escape
 
 WIDTH, HEIGHT = 760, 250
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 12, 26, 30
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 24, 26, 30
 _COLOURS = ("#0b6e99", "#b06000", "#777")
 _DASHES = ("", "6 4", "2 4")
 """Lines differ in pattern as well as in colour."""
@@ -85,7 +85,7 @@ def bars(title: str, labels: Sequence[str], shares: Sequence[float], promised: f
         drawn.append(f'<rect {box} fill="{_COLOURS[0]}" fill-opacity=".75"/>')
         drawn.append(_text(left + step / 2, top - 4, f"{share:.0%}", "middle"))
         drawn.append(_text(left + step / 2, HEIGHT - 10, label, "middle"))
-    line = _rule(_LEFT, down(promised), WIDTH - _RIGHT, down(promised), 1, _DASHES[1])
+    line = _path([promised, promised], _Scale(0, 1, _LEFT, WIDTH - _RIGHT), down, _COLOURS[1], _DASHES[1])
     return _figure(title, [_grid(down, lambda y: f"{y:.0%}"), *drawn, line], ["", f"promised {promised:.0%}"])
 
 
@@ -113,14 +113,15 @@ def _grid(down: _Scale, form: Callable[[float], str]) -> str:
 
 
 def _dates(times: Sequence[datetime], across: _Scale) -> str:
-    every = max(len(times) // 6, 1)
-    shown = range(0, len(times), every)
-    return "".join(_text(across(place), HEIGHT - 10, f"{times[place]:%d %b %H:%M}", "middle") for place in shown)
+    """The dates at their midnights, thinned out where they are many."""
+    midnights = [place for place, time in enumerate(times) if time.hour == 0]
+    shown = midnights[:: len(midnights) // 12 + 1]
+    return "".join(_text(across(place), HEIGHT - 10, f"{times[place]:%d %b}", "middle") for place in shown)
 
 
-def _rule(x1: float, y1: float, x2: float, y2: float, strength: float, dashes: str = "") -> str:
+def _rule(x1: float, y1: float, x2: float, y2: float, strength: float) -> str:
     ends = f'x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"'
-    return f'<line {ends} stroke="currentColor" stroke-opacity="{strength}" stroke-dasharray="{dashes}"/>'
+    return f'<line {ends} stroke="currentColor" stroke-opacity="{strength}"/>'
 
 
 def _text(x: float, y: float, text: str, anchor: str) -> str:

@@ -18,6 +18,7 @@ from candlecast.forecast import Forecast
 from candlecast.forecast_table import ForecastTable
 from candlecast.registry import Registry
 from lambdas.api.platform import Platform
+from tests.functions.clients import Clients
 
 NOW = datetime(2026, 11, 20, 15, 20, tzinfo=UTC)
 
@@ -91,7 +92,7 @@ class PredictStandIn:
             document = json.dumps({"errorType": self.failure, "errorMessage": "told by the test"})
             return {"FunctionError": "Unhandled", "Payload": io.BytesIO(document.encode())}
         if self.knows:
-            self.table.put_backfill(a_forecast(hours.parse(request["start"]), kind="backfill"))
+            self.table.put(a_forecast(hours.parse(request["start"]), kind="backfill"))
         return {"Payload": io.BytesIO(json.dumps({"forecasts": int(self.knows)}).encode())}
 
 
@@ -103,7 +104,7 @@ class World:
     platform: Platform
     forecasts: ForecastTable
     registry: Registry
-    clients: Mapping[str, Any]
+    clients: Clients
     predict: PredictStandIn
     application: Mangum
 
@@ -113,7 +114,7 @@ class World:
 
     def put_json(self, key: str, document: Any) -> None:
         """Writes a JSON object to the bucket."""
-        self.clients["s3"].put_object(Bucket=self.name, Key=key, Body=json.dumps(document))
+        self.clients("s3").put_object(Bucket=self.name, Key=key, Body=json.dumps(document))
 
 
 def a_forecast(target: datetime, symbol: str = "BTC-USDT", **changes: Any) -> Forecast:

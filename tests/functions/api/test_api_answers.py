@@ -76,7 +76,7 @@ def test_storage_that_does_not_answer_is_a_503_to_be_asked_again(world: World, m
 
 
 def test_the_stage_may_stand_in_the_path_as_behind_a_custom_domain(world: World) -> None:
-    world.forecasts.put_live(a_forecast(hours.floor(NOW)))
+    world.forecasts.put(a_forecast(hours.floor(NOW)))
 
     assert world.get("/v1/predict").status == 200
 
@@ -96,7 +96,7 @@ def test_the_openapi_document_describes_units_and_problems(world: World) -> None
 
 
 def test_the_deployed_handler_answers_from_its_environment(monkeypatch: pytest.MonkeyPatch, world: World) -> None:
-    world.forecasts.put_live(a_forecast(hours.floor(NOW)))
+    world.forecasts.put(a_forecast(hours.floor(NOW)))
     for name, value in {
         "BUCKET": world.name,
         "TABLE": world.name,
@@ -124,7 +124,7 @@ def test_the_api_starts_without_the_data_and_model_packages() -> None:
 
 
 def test_one_predict_is_one_read(world: World) -> None:
-    world.forecasts.put_live(a_forecast(hours.floor(NOW)))
+    world.forecasts.put(a_forecast(hours.floor(NOW)))
     calls = count_calls(world)
 
     world.get("/predict", "date=2026-11-20&hour=15")
@@ -135,6 +135,6 @@ def test_one_predict_is_one_read(world: World) -> None:
 def count_calls(world: World) -> Callable[[], list[str]]:
     """The names of the calls that go to DynamoDB and S3 from here on."""
     made: list[str] = []
-    for client in world.clients.values():
-        client.meta.events.register("before-call.*.*", lambda model, **_: made.append(model.name))
+    for service in ("dynamodb", "s3"):
+        world.clients(service).meta.events.register("before-call.*.*", lambda model, **_: made.append(model.name))
     return lambda: made

@@ -47,7 +47,7 @@ def btc_only(make_world: Callable[..., World]) -> World:
 
 def test_health_is_ok_with_a_champion_and_this_hours_forecast(btc_only: World) -> None:
     btc_only.registry.promote("BTC-USDT", a_champion(), None)
-    btc_only.forecasts.put_live(a_forecast(THIS_HOUR))
+    btc_only.forecasts.put(a_forecast(THIS_HOUR))
 
     answer = btc_only.get("/health")
 
@@ -83,7 +83,7 @@ def test_health_follows_the_age_of_the_newest_forecast(
     btc_only: World, age: timedelta, status: str, code: int, reasons: int
 ) -> None:
     btc_only.registry.promote("BTC-USDT", a_champion(), None)
-    btc_only.forecasts.put_live(a_forecast(THIS_HOUR))
+    btc_only.forecasts.put(a_forecast(THIS_HOUR))
 
     answer = btc_only.get("/health", now=THIS_HOUR + age)
 
@@ -92,7 +92,7 @@ def test_health_follows_the_age_of_the_newest_forecast(
 
 
 def test_without_a_champion_health_is_degraded_and_says_why(btc_only: World) -> None:
-    btc_only.forecasts.put_live(a_forecast(THIS_HOUR, model_version="baseline", note="no champion yet"))
+    btc_only.forecasts.put(a_forecast(THIS_HOUR, model_version="baseline", note="no champion yet"))
 
     answer = btc_only.get("/health")
 
@@ -102,13 +102,13 @@ def test_without_a_champion_health_is_degraded_and_says_why(btc_only: World) -> 
 
 def test_a_champion_that_cannot_serve_shows_in_health(btc_only: World) -> None:
     btc_only.registry.promote("BTC-USDT", a_champion(), None)
-    btc_only.forecasts.put_live(a_forecast(THIS_HOUR, model_version="baseline", note="the newest candle is missing"))
+    btc_only.forecasts.put(a_forecast(THIS_HOUR, model_version="baseline", note="the newest candle is missing"))
 
     assert btc_only.get("/health").body["symbols"][0]["degraded"] == ["the newest candle is missing"]
 
 
 def test_one_symbol_without_a_forecast_takes_health_down(world: World) -> None:
-    world.forecasts.put_live(a_forecast(THIS_HOUR))
+    world.forecasts.put(a_forecast(THIS_HOUR))
 
     answer = world.get("/health")
 
@@ -119,7 +119,7 @@ def test_one_symbol_without_a_forecast_takes_health_down(world: World) -> None:
 def test_history_comes_newest_first_in_pages(world: World) -> None:
     made = [THIS_HOUR - timedelta(hours=back) for back in range(5)]
     for hour in made:
-        world.forecasts.put_live(a_forecast(hour))
+        world.forecasts.put(a_forecast(hour))
 
     seen: list[str] = []
     query = "limit=2"
@@ -135,7 +135,7 @@ def test_history_comes_newest_first_in_pages(world: World) -> None:
 
 def test_history_of_a_range_holds_its_start_but_not_its_end(world: World) -> None:
     for back in range(5):
-        world.forecasts.put_live(a_forecast(THIS_HOUR - timedelta(hours=back)))
+        world.forecasts.put(a_forecast(THIS_HOUR - timedelta(hours=back)))
 
     page = world.get("/forecasts", "start=2026-11-20T12:00:00Z&end=2026-11-20T14:00:00Z").body
 

@@ -15,7 +15,7 @@ PAST = datetime(2026, 11, 18, 9, tzinfo=UTC)
 
 
 def test_the_forecast_of_the_present_hour_is_answered_to_the_last_digit(world: World) -> None:
-    world.forecasts.put_live(a_forecast(THIS_HOUR))
+    world.forecasts.put(a_forecast(THIS_HOUR))
 
     answer = world.get("/predict", "date=2026-11-20&hour=15")
 
@@ -48,7 +48,7 @@ def test_the_forecast_of_the_present_hour_is_answered_to_the_last_digit(world: W
 
 def test_after_the_hour_the_answer_tells_what_happened(world: World) -> None:
     forecast = a_forecast(PAST)
-    world.forecasts.put_live(forecast)
+    world.forecasts.put(forecast)
     world.forecasts.settle("BTC-USDT", PAST, forecast.settled(67100.0))
 
     settlement = world.get("/predict", "date=2026-11-18&hour=9").body["settlement"]
@@ -61,7 +61,7 @@ def test_after_the_hour_the_answer_tells_what_happened(world: World) -> None:
 
 def test_without_date_and_hour_the_newest_forecast_is_answered(world: World) -> None:
     for hour in (PAST, PAST + timedelta(hours=30)):
-        world.forecasts.put_live(a_forecast(hour))
+        world.forecasts.put(a_forecast(hour))
 
     assert world.get("/predict").body["target_hour"] == "2026-11-19T15:00:00Z"
 
@@ -78,13 +78,13 @@ def test_before_the_first_forecast_the_newest_is_a_problem_with_a_remedy(world: 
     ("delta", "direction"), [(3.0, "up"), (-3.0, "down"), (0.0, "flat")], ids=["a rise", "a fall", "no change"]
 )
 def test_direction_is_the_sign_of_the_delta(world: World, delta: float, direction: str) -> None:
-    world.forecasts.put_live(a_forecast(PAST, predicted_delta=delta, predicted_return=delta / 67000))
+    world.forecasts.put(a_forecast(PAST, predicted_delta=delta, predicted_return=delta / 67000))
 
     assert world.get("/predict", "date=2026-11-18&hour=9").body["direction"] == direction
 
 
 def test_symbols_do_not_mix(world: World) -> None:
-    world.forecasts.put_live(a_forecast(PAST, symbol="ETH-USDT", reference_close=3300.0))
+    world.forecasts.put(a_forecast(PAST, symbol="ETH-USDT", reference_close=3300.0))
 
     answer = world.get("/predict", "date=2026-11-18&hour=9&symbol=ETH-USDT")
 
@@ -100,7 +100,7 @@ def test_symbols_do_not_mix(world: World) -> None:
     ],
 )
 def test_date_and_hour_are_read_in_the_zone_asked_for(world: World, query: str) -> None:
-    world.forecasts.put_live(a_forecast(PAST))
+    world.forecasts.put(a_forecast(PAST))
 
     assert world.get("/predict", query).body["target_hour"] == "2026-11-18T09:00:00Z"
 
