@@ -1,6 +1,6 @@
 """What ministack 1.5.33 does differently from AWS and candlecast notices: one function closes one gap.
 
-Each docstring says what the plain emulator does; tests/embedded_aws/test_gaps.py shows each gap on it first, so that
+Each docstring says what the plain emulator does; tests/embedded_aws/test_gaps_*.py show each gap on it first, so that
 a function here can go when a release of ministack no longer needs it. localstack/README.md lists the gaps left open.
 """
 

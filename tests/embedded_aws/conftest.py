@@ -7,6 +7,7 @@ import pytest
 
 from localstack import emulator_environment
 from tests.embedded_aws.emulator import STATE, Emulator
+from tests.embedded_aws.examples import TELL
 
 
 @pytest.fixture(scope="session")
@@ -41,3 +42,13 @@ def emulator(make_emulator: Callable[..., Emulator]) -> Emulator:
 def plain(make_emulator: Callable[..., Emulator]) -> Emulator:
     """The emulator with the gaps of ministack open."""
     return make_emulator("--save-seconds", "0", "--plain")
+
+
+@pytest.fixture(scope="session")
+def function(emulator: Emulator) -> str:
+    return emulator.function(TELL)
+
+
+@pytest.fixture(scope="session")
+def plain_function(plain: Emulator) -> str:
+    return plain.function(TELL)
