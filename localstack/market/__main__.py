@@ -35,6 +35,7 @@ def main() -> None:
         proxy_headers=False,
         server_header=False,
         ws="none",
+        timeout_keep_alive=75,  # as the exchanges' own gateways
         timeout_graceful_shutdown=1,
     )
     server = uvicorn.Server(config)

@@ -44,8 +44,10 @@ BY_DAY = (1.12, 1.12, 1.18, 1.10, 1.08, 0.64, 0.75)
 REVERSAL = 0.30  # lean of the median, in standard deviations, when the last hours call for all of it
 LARGE = 1.2  # standard deviations from which on a move is not taken back
 CHASE = 1.7  # lean of the large moves the other way, which keeps the mean near zero
+MEMORY = 12  # hours that the lean looks back
 WICK = 0.42  # mean size of a wick in standard deviations
 RANGE = 0.45  # how far anchors stray from the middle, in log price
+CHANGE_TO_SCALE = 1.05  # standard deviation at log-volatility 0 over the mean absolute change, found by measuring
 
 
 @dataclass(frozen=True)
@@ -193,9 +195,6 @@ def _stretched(regime: Regime, level: float, base_close: float, base_lean: float
     return level + regime.volatility * (close - base_close + (regime.reversal - 1) * (lean - base_lean))
 
 
-MEMORY = 12  # hours that the lean looks back
-
-
 def _lean(before: Shocks, here: Shocks) -> Floats:
     """By how many standard deviations each hour's move is shifted because of the hours before it."""
     shock = np.concatenate([before.shock, here.shock])
@@ -224,6 +223,3 @@ def _traits(seed: int, symbol: str) -> _Traits:
     turnover = 4e7 if base == "BTC" else float(10 ** draw.uniform(5.5, 7))  # quote currency in a middling hour
     decimals = min(max(6 - floor(log10(price)), 0), 8)
     return _Traits(price, change / 1e4 * CHANGE_TO_SCALE, share, turnover / price, decimals)
-
-
-CHANGE_TO_SCALE = 1.05  # standard deviation at log-volatility 0 over the mean absolute change, found by measuring
