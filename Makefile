@@ -12,12 +12,13 @@ READY := .venv/.ready
 # Settings of the caller's own pip that would send packages elsewhere than .venv.
 unexport PIP_TARGET PIP_PREFIX PIP_USER PIP_REQUIRE_VIRTUALENV PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-.PHONY: help setup demo up down status layers plan deploy destroy test check format mlflow locks clean
+.PHONY: help setup demo up down status layers plan deploy destroy test check bench format mlflow locks clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Make .venv: Python 3.12 (or 3.11, 3.13) with everything pinned
+	@echo ".venv is ready"
 
 $(READY): tests/requirements.txt pyproject.toml .ci/venv
 	@bash .ci/venv
@@ -49,6 +50,9 @@ destroy: $(READY) ## Take it down again
 
 test: $(READY) ## Every test; PYTEST="-k name" for some
 	@$(PY) -m pytest $(PYTEST)
+
+bench: $(READY) ## Figures beside what they are compared with; ROW=<name>, without it the list
+	@$(PY) -m tests.bench $(ROW)
 
 check: $(READY) ## Lint, format, types, import rules, Terraform
 	@.venv/bin/ruff check
