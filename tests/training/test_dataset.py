@@ -1,0 +1,54 @@
+"""The data set holds what was known at an instant, and is known by its content."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from candlecast.errors import TooLittleData
+from tests.training.conftest import FIRST_AS_OF, SYMBOL, store
+from training.dataset import COLUMNS, Dataset, load
+
+
+def test_only_rows_whose_target_was_known_are_kept(channel: Path) -> None:
+    at = datetime(2025, 4, 10, 12, 0, tzinfo=UTC)
+    assert load(channel, SYMBOL, at, 240).rows["open_time"].iloc[-1] == pd.Timestamp("2025-04-10T10:00Z")
+    just_before = load(channel, SYMBOL, at - timedelta(seconds=1), 240)
+    assert just_before.rows["open_time"].iloc[-1] == pd.Timestamp("2025-04-10T09:00Z")
+
+
+def test_rows_are_complete_and_in_order(dataset: Dataset) -> None:
+    assert list(dataset.rows.columns) == list(COLUMNS)
+    assert dataset.rows.notna().all(axis=None)
+    assert dataset.rows["open_time"].is_monotonic_increasing
+
+
+def test_what_comes_later_does_not_change_the_data_set(rows: pd.DataFrame, dataset: Dataset, tmp_path: Path) -> None:
+    later = rows["open_time"] >= pd.Timestamp(FIRST_AS_OF) - pd.Timedelta(hours=1)
+    changed = rows.assign(close=rows["close"].mask(later, 1.0), target_return=rows["target_return"].mask(later, 9.0))
+    assert load(store(changed, tmp_path), SYMBOL, FIRST_AS_OF, 240).fingerprint == dataset.fingerprint
+
+
+def test_equal_rows_have_equal_fingerprints_however_stored(
+    rows: pd.DataFrame, dataset: Dataset, tmp_path: Path
+) -> None:
+    rows[list(COLUMNS)[::-1]].to_parquet(tmp_path / "all.parquet", index=False)
+    assert load(tmp_path, SYMBOL, FIRST_AS_OF, 240).fingerprint == dataset.fingerprint
+
+
+def test_one_changed_value_changes_the_fingerprint(rows: pd.DataFrame, dataset: Dataset, tmp_path: Path) -> None:
+    changed = rows.assign(momentum_24=rows["momentum_24"].where(rows.index != 1000, 0.5))
+    assert load(store(changed, tmp_path), SYMBOL, FIRST_AS_OF, 240).fingerprint != dataset.fingerprint
+
+
+def test_a_larger_hold_out_needs_a_longer_history(channel: Path) -> None:
+    with pytest.raises(TooLittleData, match="training needs 3400"):
+        load(channel, SYMBOL, FIRST_AS_OF, 2400)
+
+
+def test_evaluation_starts_later_where_history_is_short(dataset: Dataset) -> None:
+    assert dataset.evaluation_start(30) == datetime(2025, 3, 11, tzinfo=UTC)
+    assert dataset.evaluation_start(365) == dataset.rows["open_time"].iloc[1000] + pd.Timedelta(hours=1)
