@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from candlecast.errors import CandlecastError
 from infra import mirror
@@ -82,8 +83,10 @@ class Terraform:
             command, env=self.environment, stdout=pipe, stderr=subprocess.STDOUT, text=True
         ) as process:
             try:
-                for line in process.stdout or ():
-                    report.take(line)
+                with console.status(f"terraform {verb}") as waiting:
+                    for line in process.stdout or ():
+                        report.take(line)
+                        waiting.update(report.waiting or f"terraform {verb}")
             except KeyboardInterrupt:
                 console.print("Interrupted: Terraform finishes what it has begun.")
                 process.communicate()
@@ -106,6 +109,8 @@ class Report:
     errors: list[str] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     """Lines that are no JSON: Terraform's words before it knows that JSON is wanted."""
+    waiting: str = ""
+    """What takes longer than ten seconds just now."""
 
     def take(self, line: str) -> None:
         """Shows or keeps one line."""
@@ -119,6 +124,9 @@ class Report:
                 hook = message["hook"]
                 if hook["action"] in _DONE:
                     self._show(_DONE[hook["action"]], hook["resource"]["addr"], f"{hook['elapsed_seconds']:.0f} s")
+            case "apply_progress":
+                hook = message["hook"]
+                self.waiting = f"{escape(hook['resource']['addr'])} {hook['elapsed_seconds']:.0f} s"
             case "planned_change" if self.planning:
                 change = message["change"]
                 if change["action"] != "read":

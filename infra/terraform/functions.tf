@@ -42,6 +42,12 @@ resource "aws_s3_object" "layer" {
   key    = "artifacts/layers/${each.key}/${each.value.source_hash}.zip"
   source = "${local.packages}/${each.value.zip}"
 
+  override_provider {
+    default_tags {
+      tags = {} # of uploads in parts the embedded AWS forgets the tags
+    }
+  }
+
   lifecycle {
     create_before_destroy = true
   }
@@ -53,6 +59,12 @@ resource "aws_s3_object" "function" {
   bucket = module.storage.bucket.name
   key    = "artifacts/functions/${each.key}/${each.value.source_hash}.zip"
   source = "${local.packages}/${each.value.zip}"
+
+  override_provider {
+    default_tags {
+      tags = {} # of uploads in parts the embedded AWS forgets the tags
+    }
+  }
 
   lifecycle {
     create_before_destroy = true
