@@ -87,8 +87,9 @@ class World:
         self.market.clock = hour + delay
         return ingest(SYMBOL, hour + delay, None, self.platform)
 
-    def backfill(self, start: datetime, end: datetime, now: datetime) -> Outcome:
-        self.market.clock = now
+    def backfill(self, start: datetime, end: datetime, hour: datetime) -> Outcome:
+        """A direct call for a range, a minute after *hour* began."""
+        self.market.clock = now = hour + timedelta(minutes=1)
         return ingest(SYMBOL, now, Span(start, end), self.platform)
 
     def stored(self, dataset: Any = "candles") -> pd.DataFrame:

@@ -1,0 +1,127 @@
+"""The function as Lambda calls it: symbols beside each other, metrics in the embedded format, errors at the end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from candlecast import hours
+from candlecast.errors import BadEvent, ExchangeRefused, ExchangeUnavailable, Retry, Stop
+from candlecast.hours import HOUR
+from lambdas.ingest import handler as function
+from tests.functions.ingest.world import World, some_hour
+
+NOON = some_hour(50, 12)
+TIME = hours.text(NOON + HOUR / 60)
+CONTEXT: Any = SimpleNamespace(
+    function_name="candlecast-test-ingest",
+    memory_limit_in_mb=1024,
+    invoked_function_arn="arn:aws:lambda:eu-central-1:123456789012:function:candlecast-test-ingest",
+    aws_request_id="5e0f2b6c",
+)
+Invoke = Callable[[Any], Any]
+
+
+@pytest.fixture
+def symbols() -> dict[str, Exception | None]:
+    """The configured symbols, and what the exchange does when it is asked for them."""
+    return {"BTC-USDT": None, "ETH-USDT": None, "SOL-USDT": None}
+
+
+@pytest.fixture
+def invoke(world: World, symbols: dict[str, Exception | None], monkeypatch: pytest.MonkeyPatch) -> Invoke:
+    def fetch(symbol: str, *rest: Any) -> pd.DataFrame:
+        fault = symbols[symbol]
+        if fault:
+            raise fault
+        return world.market.fetch(symbol, *rest)
+
+    world.market.clock = some_hour(99)
+    configured = world.settings.model_copy(update={"symbols": tuple(symbols), "shard_size": 2})
+    platform = replace(world.platform, settings=configured, fetch=fetch)
+    monkeypatch.setattr(function, "platform", lambda: platform)
+    return lambda event: function.handler(event, CONTEXT)
+
+
+def test_every_symbol_of_the_shard_is_answered_for(invoke: Invoke) -> None:
+    answer = invoke({"time": TIME, "shard": 0})
+
+    assert list(answer["symbols"]) == ["BTC-USDT", "ETH-USDT"]
+    assert answer["symbols"]["ETH-USDT"] == {
+        "stored": 561,
+        "newest": hours.text(NOON - HOUR),
+        "quarantined": 0,
+        "missing": 0,
+        "source": "binance",
+    }
+    json.dumps(answer)
+
+
+def test_metrics_have_exactly_the_dimensions_that_alarms_name(
+    invoke: Invoke, capsys: pytest.CaptureFixture[str]
+) -> None:
+    invoke({"time": TIME, "symbols": ["BTC-USDT"]})
+
+    (metrics,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in line]
+    (directive,) = metrics["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == "candlecast"
+    assert directive["Dimensions"] == [["environment", "symbol"]]
+    assert (metrics["environment"], metrics["symbol"]) == ("local", "BTC-USDT")
+    assert (metrics["CandlesWritten"], metrics["CandlesQuarantined"]) == ([561.0], [0.0])
+    assert metrics["FreshnessSeconds"] == [60.0], "the newest candle closed a minute before the event"
+
+
+def test_a_failing_symbol_stops_no_other_and_fails_the_call_at_its_end(
+    invoke: Invoke, world: World, symbols: dict[str, Exception | None]
+) -> None:
+    symbols["BTC-USDT"] = ExchangeUnavailable("no answer")
+
+    with pytest.raises(Retry, match="1 of 3 symbols failed: BTC-USDT: ExchangeUnavailable: no answer"):
+        invoke({"time": TIME})
+
+    assert len(world.events) == 2
+
+
+def test_where_asking_again_cannot_help_the_error_says_so(invoke: Invoke, symbols: dict[str, Exception | None]) -> None:
+    symbols |= {"BTC-USDT": ExchangeRefused("451"), "ETH-USDT": ExchangeRefused("451")}
+
+    with pytest.raises(Stop, match="2 of 3"):
+        invoke({"time": TIME})
+
+
+def test_the_only_symbols_error_keeps_its_class(invoke: Invoke, symbols: dict[str, Exception | None]) -> None:
+    symbols["BTC-USDT"] = ExchangeRefused("451")
+
+    with pytest.raises(ExchangeRefused):
+        invoke({"time": TIME, "symbols": ["BTC-USDT"]})
+
+
+def test_an_unexpected_fault_is_not_swallowed(invoke: Invoke, symbols: dict[str, Exception | None]) -> None:
+    symbols["BTC-USDT"] = ZeroDivisionError("a bug")
+
+    with pytest.raises(Retry, match="ZeroDivisionError: a bug"):
+        invoke({"time": TIME})
+
+
+def test_a_malformed_event_touches_nothing(invoke: Invoke, world: World) -> None:
+    with pytest.raises(BadEvent):
+        invoke({"time": TIME, "symbols": ["BTC-USDT", "NO-SUCH"]})
+
+    assert world.etags() == {}
+    assert world.market.requests == []
+
+
+def test_everything_is_wired_from_the_environment(monkeypatch: pytest.MonkeyPatch, cloud: None) -> None:
+    monkeypatch.setenv("CANDLECAST_BUCKET", "bucket")
+    monkeypatch.setenv("CANDLECAST_BUS", "bus")
+    function.platform.cache_clear()
+
+    assert function.platform().settings.environment == "local"
+
+    function.platform.cache_clear()
