@@ -16,22 +16,30 @@ from mangum.types import LambdaContext
 from candlecast import settings
 from candlecast.forecast_table import ForecastTable
 from candlecast.registry import Registry
-from candlecast.telemetry import logger
+from candlecast.telemetry import logger, tracer
 from lambdas.api import problems
 from lambdas.api.app import create_app
 from lambdas.api.platform import Platform
 from lambdas.api.predict_function import PredictFunction
 
 STAGE = "v1"
-_STORAGE = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 3, "mode": "standard"})
+_STORAGE = Config(
+    connect_timeout=2,
+    read_timeout=5,
+    retries={"total_max_attempts": 3, "mode": "standard"},
+    s3={"addressing_style": "virtual"},  # links name the region's endpoint; the global one would answer with a redirect
+)
 _PREDICT = Config(connect_timeout=2, read_timeout=25, retries={"total_max_attempts": 1})
 """API Gateway waits 29 s; predict must not be asked twice."""
 
 
 @logger.inject_lambda_context
+@tracer.capture_lambda_handler(capture_response=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answers one request."""
-    return application()(event, context)
+    answer = application()(event, context)
+    logger.info("answered", extra={"path": event["path"], "status": answer["statusCode"]})
+    return answer
 
 
 @cache

@@ -118,6 +118,7 @@ class DriftAnswer(_Answer):
     checked_at: Instant
     breach: bool = Field(description="Whether the drift rule is broken.")
     retrain: bool = Field(description="Whether that check asked for a retraining.")
+    cause: str = Field(description="What the check holds to be the cause.", examples=["none", "model decay"])
     reason: str = Field(description="The verdict in a sentence.")
     figures: dict[str, float | int | str | bool | None] = Field(description="The rule's numbers, errors as returns.")
     report_url: str = Field(description="Link to the report, an HTML page.")

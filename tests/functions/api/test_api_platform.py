@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -199,3 +200,42 @@ def test_an_unknown_model_version_is_a_problem(world: World, version: str, statu
 
 def test_before_the_first_drift_check_there_is_no_verdict(world: World) -> None:
     assert world.get("/drift").body["type"] == "urn:candlecast:problem:no-verdict"
+
+
+def test_drift_answers_the_last_verdict_with_a_link_that_expires(world: World) -> None:
+    report = "reports/drift/symbol=BTC-USDT/date=2026-11-20/report.html"
+    latest = {
+        "symbol": "BTC-USDT",
+        "checked_at": "2026-11-20T00:15:00Z",
+        "breach": True,
+        "retrain": False,
+        "cause": "market volatility",
+        "reason": "Market volatility: the market moves more.",
+        "figures": {
+            "mode": "any",
+            "mae": 0.0051,
+            "settled_hours": 168,
+            "absolute_breach": True,
+            "cooldown_until": None,
+        },
+        "execution": None,
+        "last_retrain": "2026-11-18T00:15:00Z",
+        "report": report,
+    }
+    world.put_json("reports/drift/symbol=BTC-USDT/latest.json", latest)
+
+    body = world.get("/drift").body
+
+    link = urlsplit(body.pop("report_url"))
+    assert unquote(link.path).endswith(report)
+    assert "X-Amz-Expires=900" in link.query or "Expires=" in link.query
+    assert body == {
+        "symbol": "BTC-USDT",
+        "checked_at": "2026-11-20T00:15:00Z",
+        "breach": True,
+        "retrain": False,
+        "cause": "market volatility",
+        "reason": "Market volatility: the market moves more.",
+        "figures": latest["figures"],
+        "report_expires_at": "2026-11-20T15:35:00Z",
+    }

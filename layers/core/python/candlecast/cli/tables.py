@@ -76,9 +76,9 @@ def _headline(state: str, environment: str, url: str) -> Text:
     return Text.assemble((state, style), f"  environment {environment}  {url}")
 
 
-def _alarm_lines(alarms: list[Mapping[str, str]] | None) -> Text:
-    if alarms is None:
-        return Text("Alarms: not asked (they need AWS, not the API alone).")
+def _alarm_lines(alarms: list[Mapping[str, str]] | str) -> Text:
+    if isinstance(alarms, str):
+        return Text(f"Alarms: not known ({alarms}).")
     ringing = [each for each in alarms if each["state"] == "ALARM"]
     if not ringing:
         return Text(f"Alarms: none of {len(alarms)} ringing.")
