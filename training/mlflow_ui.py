@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from candlecast import settings as configuration
@@ -54,13 +56,15 @@ def _serve(settings: Settings, folder: Path, port: int) -> int:
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", copy.uri, "--artifacts-destination", registry.artifacts]
     print(f"MLflow, on a copy of s3://{bucket}'s registry: http://{HOST}:{port} (Ctrl-C ends it)", flush=True)
-    server = subprocess.Popen(command, env=_environment(settings))
+    server = subprocess.Popen(command, env=_environment(settings), start_new_session=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         return server.wait()
     except KeyboardInterrupt:
         return 0
     finally:
-        server.terminate()
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGTERM)  # MLflow serves from processes of its own
         server.wait()
 
 

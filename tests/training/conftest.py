@@ -32,7 +32,7 @@ __all__ = ["cloud", "s3"]
 
 ROOT = Path(__file__).parents[2]
 REGION: Final = "eu-central-1"
-BUCKET, SYMBOL = "candlecast-local-000000000000", "BTC-USDT"
+BUCKET, SYMBOL = "candlecast-local-123456789012", "BTC-USDT"
 FIRST_AS_OF = datetime(2025, 4, 10, 0, 1, tzinfo=UTC)
 SECOND_AS_OF = datetime(2025, 4, 20, 0, 1, tzinfo=UTC)
 HOLDOUT_DAYS, MINIMUM_HOURS = 10, 100

@@ -5,20 +5,25 @@ from __future__ import annotations
 import hashlib
 import json
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import pandas as pd
 import pytest
+import yaml
 
 from candlecast import hours
 from candlecast.bundle import from_bundle
 from candlecast.promotion import TrainingVerdict
 from candlecast.registry import Registry
+from candlecast.settings import read
 from tests.training.conftest import (
     BUCKET,
     FIRST_AS_OF,
@@ -175,3 +180,40 @@ def until(program: subprocess.Popen[str], word: str) -> list[str]:
         if word in line:
             break
     return lines
+
+
+@pytest.fixture
+def page(
+    second: Outcome, endpoint: str, surroundings: dict[str, str], short_settings: Path, tmp_path: Path
+) -> Iterator[str]:
+    """MLflow's page as `make mlflow` opens it."""
+    document = read(short_settings)
+    document["environments"]["local"]["endpoint"] = endpoint
+    (tmp_path / "settings.yaml").write_text(yaml.safe_dump(document))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    program = subprocess.Popen(
+        [sys.executable, "-m", "training.mlflow_ui", "--port", str(port)],
+        cwd=ROOT, env=surroundings | {"CANDLECAST_SETTINGS": str(tmp_path / "settings.yaml")},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    try:
+        until(program, "Application startup complete")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        program.terminate()
+        program.communicate(timeout=30)
+
+
+def test_mlflows_own_page_shows_the_versions_and_serves_their_artifacts(page: str, bucket: S3Client) -> None:
+    name = f"candlecast-local-{SYMBOL}"
+    registered = httpx.get(f"{page}/api/2.0/mlflow/registered-models/get", params={"name": name}).json()
+    aliases = {entry["alias"]: entry["version"] for entry in registered["registered_model"]["aliases"]}
+    assert aliases == {"challenger": "2", "champion": "1"}
+    asked = {"name": name, "version": "2"}
+    run = httpx.get(f"{page}/api/2.0/mlflow/model-versions/get", params=asked).json()["model_version"]["run_id"]
+    report = httpx.get(f"{page}/get-artifact", params={"run_uuid": run, "path": "report.html"})
+    stored = bucket.get_object(Bucket=BUCKET, Key=f"reports/training/symbol={SYMBOL}/version=2/report.html")
+    assert report.content == stored["Body"].read()
+    assert "<title>MLflow</title>" in httpx.get(page).text
