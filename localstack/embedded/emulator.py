@@ -71,8 +71,8 @@ def configure(arguments: argparse.Namespace) -> None:
     )
 
 
-def register(alarm_seconds: float | None) -> None:
-    """Adds SageMaker to ministack and, unless *alarm_seconds* is None, closes its gaps."""
+def register(arguments: argparse.Namespace) -> None:
+    """Adds SageMaker to ministack and, if not told otherwise, closes its gaps."""
     from ministack import app
     from ministack.core import router
     from ministack.services import stepfunctions
@@ -87,10 +87,10 @@ def register(alarm_seconds: float | None) -> None:
     stepfunctions._SERVICE_DISPATCH["arn:aws:states:::sagemaker:createTrainingJob"] = training_task.create_training_job
     stepfunctions._run_execution = training_task.remember_execution
     atexit.register(training_job.kill_all)
-    if alarm_seconds is not None:
+    if not arguments.plain:
         from localstack.embedded import gaps
 
-        gaps.close_all(alarm_seconds)
+        gaps.close_all(arguments.alarm_seconds, arguments.state.resolve() / "layers")
 
 
 def save_often(seconds: float) -> None:
@@ -123,7 +123,7 @@ def _outline(value: Any) -> Any:
 def main() -> None:
     arguments = parse_arguments()
     configure(arguments)
-    register(None if arguments.plain else arguments.alarm_seconds)
+    register(arguments)
     if arguments.save_seconds:
         threading.Thread(target=save_often, args=(arguments.save_seconds,), daemon=True, name="save").start()
     from ministack import app

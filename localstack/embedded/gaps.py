@@ -5,12 +5,12 @@ a function here can go when a release of ministack no longer needs it. localstac
 """
 
 import contextvars
-import fnmatch
 import json
 import logging
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -20,14 +20,15 @@ from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.services import apigateway_v1, cloudwatch, eventbridge, lambda_svc, sqs, stepfunctions
 from ministack.services import cloudwatch_logs as logs
 
-from localstack.embedded import alarms, query_protocol, roles, training_task
+from localstack.embedded import alarms, layers, query_protocol, roles, training_task
 
 Document = dict[str, Any]
 log = logging.getLogger("embedded")
 
 
-def close_all(alarm_seconds: float) -> None:
+def close_all(alarm_seconds: float, layer_folder: Path) -> None:
     """Closes every gap; alarms are evaluated, and queues measured, every *alarm_seconds*."""
+    lambda_layers(layer_folder)
     lambda_exception_types()
     lambda_idle_workers()
     metrics_from_logs()
@@ -45,6 +46,14 @@ def close_all(alarm_seconds: float) -> None:
 
 
 # --- Lambda -----------------------------------------------------------------------------------------------------------
+
+
+def lambda_layers(folder: Path) -> None:
+    """Plain: each new worker unpacks its layers again, for seconds, and finds no shared libraries in them, which AWS
+    has at /opt/lib; and each save writes all archives anew, as text."""
+    store = layers.Store(folder)
+    layers.share_unpacked(store)
+    layers.keep_archives_as_files(store)
 
 
 def lambda_exception_types() -> None:
@@ -313,21 +322,6 @@ def event_retries() -> None:
 # --- Permissions between services -------------------------------------------------------------------------------------
 
 
-def _function_allows(function_arn: str, service: str, source_arn: str) -> bool:
-    """Whether the function's resource policy lets *service* invoke it for this source; always without IAM."""
-    policy = lambda_svc.function_policy_for_arn(function_arn) if app.AUTH else None
-    if policy is None:
-        return True
-    for statement in policy[0].get("Statement", []):
-        named = statement.get("Principal", {}).get("Service", [])
-        conditions = statement.get("Condition", {}).values()
-        sources = [arn for keys in conditions for key, arn in keys.items() if key.lower() == "aws:sourcearn"]
-        meant = statement.get("Effect") == "Allow" and service in ([named] if isinstance(named, str) else named)
-        if meant and all(fnmatch.fnmatchcase(source_arn, pattern) for pattern in sources):
-            return True
-    return False
-
-
 def event_permissions() -> None:
     """Plain: a rule invokes any function and starts any state machine, whatever their policies and its role say; what
     cannot be delivered is lost, whatever dead-letter queue the target names."""
@@ -337,7 +331,7 @@ def event_permissions() -> None:
         arn, deliverable = target["Arn"], True
         if ":function:" in arn:
             exists = lambda_svc._get_func_record_for_ref(arn)[0] is not None
-            deliverable = exists and _function_allows(arn, "events.amazonaws.com", rule.get("Arn", ""))
+            deliverable = exists and roles.function_allows(arn, "events.amazonaws.com", rule.get("Arn", ""))
         elif ":stateMachine:" in arn:
             deliverable = roles.allows(target.get("RoleArn", ""), "states:StartExecution", arn)
         if deliverable:
@@ -360,7 +354,9 @@ def rest_api_permissions() -> None:
     ) -> Any:  # fmt: skip
         function = apigateway_v1._extract_lambda_ref_from_integration_uri(integration.get("uri", ""))
         api = f"arn:aws:execute-api:{get_region()}:{get_account_id()}:{api_id}"
-        if not _function_allows(str(function), "apigateway.amazonaws.com", f"{api}/{stage}/{method}{resource['path']}"):
+        if not roles.function_allows(
+            str(function), "apigateway.amazonaws.com", f"{api}/{stage}/{method}{resource['path']}"
+        ):
             return 500, {"Content-Type": "application/json"}, b'{"message": "Internal server error"}'
         return await invoke(integration, api_id, stage, settings, resource, path, method, *args, **named)
 

@@ -1,5 +1,6 @@
-"""Acting for an IAM role inside the emulator: its credentials, its clients, and what its policies allow."""
+"""Acting for an IAM role inside the emulator: its credentials, its clients, and what policies allow."""
 
+import fnmatch
 import hashlib
 import json
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from botocore.exceptions import ClientError
 from ministack import app
 from ministack.core.iam_evaluator import EvalContext, _gather_role_policies, evaluate
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import sts
+from ministack.services import lambda_svc, sts
 
 SESSION: Any = botocore.session.get_session()
 ROOT = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
@@ -53,3 +54,18 @@ def allows(role_arn: str, action: str, resource: str) -> bool:
     session = f"arn:aws:sts::{account}:assumed-role/{role}/service"
     asked = EvalContext(session, "AssumedRole", account, action, resource, get_region())
     return bool(evaluate(asked, _gather_role_policies(role, account)).decision == "Allow")
+
+
+def function_allows(function_arn: str, service: str, source_arn: str) -> bool:
+    """Whether the function's resource policy lets *service* invoke it for this source; always without IAM."""
+    policy = lambda_svc.function_policy_for_arn(function_arn) if app.AUTH else None
+    if policy is None:
+        return True
+    for statement in policy[0].get("Statement", []):
+        named = statement.get("Principal", {}).get("Service", [])
+        conditions = statement.get("Condition", {}).values()
+        sources = [arn for keys in conditions for key, arn in keys.items() if key.lower() == "aws:sourcearn"]
+        meant = statement.get("Effect") == "Allow" and service in ([named] if isinstance(named, str) else named)
+        if meant and all(fnmatch.fnmatchcase(source_arn, pattern) for pattern in sources):
+            return True
+    return False
