@@ -43,7 +43,9 @@ def create_app(platform: Platform) -> FastAPI:
 
 async def _unavailable(request: Request, error: Exception) -> Response:
     logger.error("a part of the platform did not answer", exc_info=error, extra={"path": request.url.path})
-    return Problem("unavailable", "Storage did not answer just now.", "Ask again in a minute.", retry_after=60).answer()
+    return Problem(
+        "unavailable", "A part of the platform did not answer just now.", "Ask again in a minute.", retry_after=60
+    ).answer()
 
 
 class TaggedAnswers:

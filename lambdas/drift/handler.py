@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -42,11 +42,11 @@ def platform() -> Platform:
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler
+@tracer.capture_lambda_handler(capture_response=False)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Answers a check, a decision or a promotion. Raises BadEvent, and what :mod:`candlecast.errors` calls the rest."""
     parts = platform()
-    match request.parse(event):
+    match request.parse(event, clock=datetime.now(UTC)):
         case request.Check() as asked:
             return {"symbols": _check_all(asked.chosen(parts.settings), asked.now, parts)}
         case request.Decide() as asked:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
+from candlecast import hours
 from candlecast.errors import BadEvent
 from candlecast.promotion import Version
 from candlecast.settings import Settings, Symbol
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
 
 
 class _Request(BaseModel):
@@ -83,17 +86,20 @@ Request = Check | Decide | Promote
 _REQUEST: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="action")])
 
 
-def parse(event: Any) -> Request:
-    """The request in an invocation's event. Raises BadEvent."""
+def parse(event: Any, clock: datetime) -> Request:
+    """The request in an invocation's event. *clock*: the present instant. Raises BadEvent."""
     if not isinstance(event, dict):
         raise BadEvent(f"drift takes a JSON object, got {type(event).__name__}.")
     if event.get("detail-type") == "Scheduled Event":
         event = {"time": event.get("time")}
     try:
-        return _REQUEST.validate_python({"action": "check", **event})
+        request = _REQUEST.validate_python({"action": "check", **event})
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'event'}: {e['msg']}" for e in error.errors())
         raise BadEvent(
             "drift takes {time, symbols} for a check, {action: decide, symbol, job, time} after a training, "
             f"or {{action: promote, symbol, version, time}}: {problems}."
         ) from None
+    if request.now > clock + CLOCK_TOLERANCE:
+        raise BadEvent(f"time {hours.text(request.now)} lies in the future; send the instant as of which to judge.")
+    return request

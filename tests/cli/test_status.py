@@ -13,7 +13,7 @@ from candlecast import settings
 from candlecast.cli.commands import _alarms
 from candlecast.cli.service import invoke_url
 from tests.cli.conftest import Run
-from tests.cli.stand_in import HEALTH, StandIn, problem
+from tests.cli.stand_in import DRIFT, HEALTH, StandIn, problem
 
 
 def test_a_healthy_stack_is_one_headline_and_one_line_a_symbol(run: Run) -> None:
@@ -21,7 +21,7 @@ def test_a_healthy_stack_is_one_headline_and_one_line_a_symbol(run: Run) -> None
 
     assert result.exit_code == 0
     assert result.stdout.startswith("ok  environment local")
-    for shown in ("BTC-USDT", "2024-01-15 09:00 UTC", "20 min", "fine: No drift: all is well."):
+    for shown in ("BTC-USDT", "2024-01-15 09:00 UTC", "20 min", "fine"):
         assert shown in result.stdout
 
 
@@ -37,8 +37,14 @@ def test_a_service_that_is_down_is_shown_all_the_same_and_ends_with_exit_code_1(
     result = run("status")
 
     assert result.exit_code == 1
-    for shown in ("down", "none (baseline)", "none yet", "no forecast yet"):
+    for shown in ("down", "none yet", "BTC-USDT is degraded: no forecast yet"):
         assert shown in result.stdout
+
+
+def test_a_breach_is_told_with_its_reason(run: Run, stand_in: StandIn) -> None:
+    stand_in.answers["/drift"] = (200, DRIFT | {"breach": True, "reason": "Model decay: it errs more."})
+
+    assert "BTC-USDT drifts: Model decay: it errs more." in run("status").stdout
 
 
 def test_before_the_first_drift_check_there_is_none_to_show(run: Run, stand_in: StandIn) -> None:

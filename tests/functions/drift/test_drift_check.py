@@ -203,6 +203,7 @@ def test_one_failing_symbol_does_not_stop_the_others_and_is_told_at_the_end(
         ({}, "time"),
         ({"time": "yesterday"}, "time"),
         ({"time": "2024-03-20T00:15:00"}, "time"),
+        ({"time": "2999-03-20T00:15:00Z"}, "lies in the future"),
         ({"time": "2024-03-20T00:15:00Z", "symbols": []}, "symbols"),
         ({"time": "2024-03-20T00:15:00Z", "symbols": ["BTC/USDT"]}, "symbols"),
         ({"time": "2024-03-20T00:15:00Z", "symbols": ["DOGE-USDT"]}, "DOGE-USDT: not configured"),

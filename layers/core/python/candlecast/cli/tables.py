@@ -55,25 +55,28 @@ def status(whole: Mapping[str, Any]) -> RenderableType:
     """Health, drift verdicts and alarms of an environment."""
     health = whole["health"]
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for heading in ("Symbol", "Champion", "Newest forecast", "Age", "Last drift check", "Degraded by"):
-        table.add_column(heading)
+    for heading in ("Symbol", "Champion", "Newest forecast", "Age", "Drift"):
+        table.add_column(heading, no_wrap=True)
+    remarks = []
     for each in health["symbols"]:
         verdict = whole["drift"][each["symbol"]]
-        drift = "none yet" if verdict is None else f"{'breach' if verdict['breach'] else 'fine'}: {verdict['reason']}"
         table.add_row(
             each["symbol"],
-            each["champion_version"] or "none (baseline)",
+            each["champion_version"] or "none",
             _moment(each["newest_target_hour"]) if each["newest_target_hour"] else "none yet",
             _age(each["forecast_age_seconds"]),
-            plain(drift),
-            plain("; ".join(each["degraded"])) or "-",
+            "not checked" if verdict is None else "breach" if verdict["breach"] else "fine",
         )
-    return Group(_headline(health["status"], health["environment"], whole["url"]), table, _alarm_lines(whole["alarms"]))
+        remarks += [Text(f"{each['symbol']} is degraded: {reason}", style="yellow") for reason in each["degraded"]]
+        if verdict and verdict["breach"]:
+            remarks.append(Text(f"{each['symbol']} drifts: {verdict['reason']}", style="yellow"))
+    headline = _headline(health["status"], health["environment"], whole["url"])
+    return Group(headline, table, *remarks, _alarm_lines(whole["alarms"]))
 
 
 def _headline(state: str, environment: str, url: str) -> Text:
     style = {"ok": "bold green", "degraded": "bold yellow"}.get(state, "bold red")
-    return Text.assemble((state, style), f"  environment {environment}  {url}")
+    return Text.assemble((state, style), f"  environment {environment}\nAPI {url}", overflow="fold")
 
 
 def _alarm_lines(alarms: list[Mapping[str, str]] | str) -> Text:
