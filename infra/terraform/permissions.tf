@@ -3,6 +3,10 @@ locals {
   table_arn = "arn:${local.partition}:dynamodb:${local.region}:${local.account}:table/${local.table_name}"
   bus_arn   = "arn:${local.partition}:events:${local.region}:${local.account}:event-bus/${local.bus_name}"
 
+  champion_pointer = "${local.bucket_arn}/models/symbol=*/champion.json"
+  champion         = [local.champion_pointer, "${local.bucket_arn}/models/symbol=*/version=*/model.tar.gz"]
+  verdicts         = "${local.bucket_arn}/models/symbol=*/version=*/verdict.json"
+
   publish_events = { sid = "PublishEvents", actions = ["events:PutEvents"], resources = [local.bus_arn] }
 
   # Without ListBucket S3 answers 403 where an object is missing, and a missing month or champion is a normal case.
@@ -10,9 +14,9 @@ locals {
   list = {
     for reader, prefixes in {
       ingest  = ["candles/*", "features/*", "quarantine/*"]
-      predict = ["candles/*", "features/*", "forecasts/*", "models/*"]
-      drift   = ["features/*", "forecasts/*", "models/*", "reports/*"]
-      api     = ["models/*", "reports/*"]
+      predict = ["features/*", "forecasts/*", "models/*"]
+      drift   = ["forecasts/*", "models/*", "reports/drift/*"]
+      api     = ["models/*", "reports/drift/*"]
       } : reader => {
       sid       = "TellMissingFromForbidden"
       actions   = ["s3:ListBucket"]
@@ -35,9 +39,9 @@ locals {
       local.list.predict,
       local.publish_events,
       {
-        sid       = "ReadFeaturesAndModels"
+        sid       = "ReadFeaturesAndTheChampion"
         actions   = ["s3:GetObject"]
-        resources = [for dataset in ["candles", "features", "models"] : "${local.bucket_arn}/${dataset}/*"]
+        resources = concat(["${local.bucket_arn}/features/*"], local.champion)
       },
       {
         sid       = "KeepForecastHistory"
@@ -46,7 +50,7 @@ locals {
       },
       {
         sid       = "KeepForecasts"
-        actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+        actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
         resources = [local.table_arn]
       },
     ]
@@ -56,18 +60,18 @@ locals {
       {
         sid       = "ReadForecastsAndModels"
         actions   = ["s3:GetObject"]
-        resources = [for dataset in ["features", "forecasts", "models", "reports"] : "${local.bucket_arn}/${dataset}/*"]
+        resources = concat(["${local.bucket_arn}/forecasts/*", local.verdicts], local.champion)
       },
       {
-        sid       = "WriteReports"
-        actions   = ["s3:PutObject"]
+        sid       = "KeepReports"
+        actions   = ["s3:GetObject", "s3:PutObject"]
         resources = ["${local.bucket_arn}/reports/drift/*"]
       },
       {
         sid     = "PromoteModels"
         actions = ["s3:PutObject"]
         resources = [
-          "${local.bucket_arn}/models/symbol=*/champion.json",
+          local.champion_pointer,
           "${local.bucket_arn}/models/symbol=*/history/*",
         ]
       },
@@ -80,14 +84,9 @@ locals {
     api = [
       local.list.api,
       {
-        sid     = "ReadModelsAndReports"
-        actions = ["s3:GetObject"]
-        resources = [
-          "${local.bucket_arn}/models/symbol=*/champion.json",
-          "${local.bucket_arn}/models/symbol=*/history/*",
-          "${local.bucket_arn}/models/symbol=*/version=*/verdict.json",
-          "${local.bucket_arn}/reports/drift/*",
-        ]
+        sid       = "ReadVerdictsAndReports"
+        actions   = ["s3:GetObject"]
+        resources = [local.champion_pointer, local.verdicts, "${local.bucket_arn}/reports/drift/*"]
       },
       {
         sid       = "ReadForecasts"
