@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 import pytest
 from moto import mock_aws
+from moto.core.models import MockAWS
 
 from candlecast.forecast import Forecast
 from candlecast.forecast_table import ForecastTable
@@ -23,19 +24,35 @@ REGION: Final = "eu-central-1"
 BUCKET, TABLE = "candlecast-test", "candlecast-test-forecasts"
 
 
-@pytest.fixture
-def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    with mock_aws():
-        yield
+class Cloud:
+    """The clients of a test module. Making one is slow, emptying what it talks to is not."""
+
+    def __init__(self, mock: MockAWS) -> None:
+        self._mock = mock
+        self._clients: dict[str, Any] = {}
+
+    def client(self, service: str) -> Any:
+        if service not in self._clients:
+            self._clients[service] = boto3.client(service)
+        return self._clients[service]
+
+    def empty(self) -> None:
+        self._mock.reset()
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[Cloud]:
+    with pytest.MonkeyPatch.context() as patch, mock_aws() as mock:
+        for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
+            patch.delenv(name, raising=False)
+        patch.setenv("AWS_DEFAULT_REGION", REGION)
+        yield Cloud(mock)
 
 
 @pytest.fixture
-def s3(cloud: None) -> S3Client:
-    client: S3Client = boto3.client("s3")
+def s3(cloud: Cloud) -> S3Client:
+    cloud.empty()
+    client: S3Client = cloud.client("s3")
     client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     return client
 
@@ -51,8 +68,9 @@ def registry(s3: S3Client) -> Registry:
 
 
 @pytest.fixture
-def table(cloud: None) -> ForecastTable:
-    client: DynamoDBClient = boto3.client("dynamodb")
+def table(cloud: Cloud, s3: S3Client) -> ForecastTable:
+    """Beside the bucket, which is emptied first."""
+    client: DynamoDBClient = cloud.client("dynamodb")
     client.create_table(
         TableName=TABLE,
         KeySchema=[

@@ -15,6 +15,7 @@ from candlecast import hours
 from candlecast.errors import BadEvent, ExchangeRefused, ExchangeUnavailable, Retry, Stop
 from candlecast.hours import HOUR
 from lambdas.ingest import handler as function
+from tests.cloud import Cloud
 from tests.functions.ingest.world import World, some_hour
 
 NOON = some_hour(50, 12)
@@ -117,7 +118,7 @@ def test_a_malformed_event_touches_nothing(invoke: Invoke, world: World) -> None
     assert world.market.requests == []
 
 
-def test_everything_is_wired_from_the_environment(monkeypatch: pytest.MonkeyPatch, cloud: None) -> None:
+def test_everything_is_wired_from_the_environment(monkeypatch: pytest.MonkeyPatch, cloud: Cloud) -> None:
     monkeypatch.setenv("CANDLECAST_BUCKET", "bucket")
     monkeypatch.setenv("CANDLECAST_BUS", "bus")
     function.platform.cache_clear()

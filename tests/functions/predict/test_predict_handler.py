@@ -15,7 +15,7 @@ from candlecast.errors import BadEvent, TooLittleData
 from candlecast.hours import HOUR
 from candlecast.model import Model
 from lambdas.predict import handler as function
-from tests.cloud import BUCKET
+from tests.cloud import BUCKET, Cloud
 from tests.functions.ingest.world import SYMBOL, some_hour
 from tests.functions.predict.world import World
 
@@ -134,7 +134,7 @@ def test_a_malformed_event_is_refused_with_the_reason(world: World, invoke: Invo
     assert world.etags() == {}
 
 
-def test_everything_is_wired_from_the_environment(monkeypatch: pytest.MonkeyPatch, cloud: None) -> None:
+def test_everything_is_wired_from_the_environment(monkeypatch: pytest.MonkeyPatch, cloud: Cloud) -> None:
     for name in ("BUCKET", "TABLE", "BUS"):
         monkeypatch.setenv(f"CANDLECAST_{name}", "some-name")
     function.platform.cache_clear()
