@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import awswrangler as wr
@@ -44,17 +45,24 @@ class Dataset:
     columns: dict[str, str]
     """Type of each column, in order."""
 
+    @cached_property
     def empty(self) -> pd.DataFrame:
         """A table of this dataset without rows."""
-        return self.conform(pd.DataFrame())
+        return self._shaped(pd.DataFrame())
 
     def conform(self, table: pd.DataFrame) -> pd.DataFrame:
         """The table with exactly these columns and types, sorted by hour; a column it lacks is null throughout."""
+        shaped = table if table.dtypes.equals(self.empty.dtypes) else self._shaped(table)
+        if shaped[self.hour].is_monotonic_increasing:
+            return shaped.reset_index(drop=True)
+        return shaped.sort_values(self.hour, ignore_index=True)
+
+    def _shaped(self, table: pd.DataFrame) -> pd.DataFrame:
         shaped = table.reindex(columns=list(self.columns)).astype(self.columns)
         for name, kind in self.columns.items():
             if kind == "object":
                 shaped.loc[shaped[name].isna(), name] = None
-        return shaped.sort_values(self.hour, ignore_index=True)
+        return shaped
 
 
 _TIME = "datetime64[us, UTC]"
@@ -115,7 +123,7 @@ class Lake:
         tables = [self.month(dataset, symbol, month).table for month in hours.months(start, end)]
         filled = [table for table in tables if not table.empty]
         if not filled:
-            return shape.empty()
+            return shape.empty
         rows = pd.concat(filled, ignore_index=True)
         within = (rows[shape.hour] >= pd.Timestamp(start)) & (rows[shape.hour] < pd.Timestamp(end))
         return rows[within].reset_index(drop=True)
@@ -127,7 +135,7 @@ class Lake:
             answer = self._client.get_object(Bucket=self._bucket, Key=self.key(dataset, symbol, month))
         except ClientError as error:
             if error.response["Error"]["Code"] in _ABSENT:
-                return Month(shape.empty(), None)
+                return Month(shape.empty, None)
             raise
         return Month(shape.conform(pd.read_parquet(io.BytesIO(answer["Body"].read()))), answer["ETag"])
 

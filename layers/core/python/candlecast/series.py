@@ -28,7 +28,7 @@ class Series:
         tables = [self.month(dataset, month) for month in hours.months(start, end)]
         filled = [table for table in tables if not table.empty]
         if not filled:
-            return DATASETS[dataset].empty()
+            return DATASETS[dataset].empty
         rows = pd.concat(filled, ignore_index=True)
         hour = rows[DATASETS[dataset].hour]
         return rows[(hour >= pd.Timestamp(start)) & (hour < pd.Timestamp(end))].reset_index(drop=True)
