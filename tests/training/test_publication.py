@@ -1,0 +1,118 @@
+"""Registering a version: whole or not at all, also when several training runs meet."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import AbstractContextManager, closing, nullcontext
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from candlecast.bundle import from_bundle
+from candlecast.errors import Stop
+from candlecast.model import Model, fit
+from candlecast.settings import Settings
+from tests.cloud import BUCKET
+from tests.training.conftest import FIRST_AS_OF, HOLDOUT_DAYS, SYMBOL
+from training import contest, metrics, validation
+from training.bucket_registry import BucketRegistry, Copy
+from training.contract import Job, Terminated
+from training.dataset import Dataset
+from training.publication import Release, publish
+from training.record import Record
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+FITTED = partial(fit, coverage=0.8, shrinkage=0.5, threads=1)
+IMAGES = {"error": b"png"}
+
+# MLflow and its packages warn about themselves; our own warnings are errors in the other files.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture(scope="module")
+def model(dataset: Dataset) -> Model:
+    return FITTED(dataset.rows)
+
+
+@pytest.fixture(scope="module")
+def record(dataset: Dataset, settings: Settings) -> Record:
+    forecasts = validation.walk_forward(dataset.rows, dataset.evaluation_start(20), FITTED)
+    return Record(
+        job=Job(symbol=SYMBOL, timeframe="1h", as_of=FIRST_AS_OF, bucket=BUCKET, environment="local"),
+        dataset=dataset,
+        evaluation=metrics.score(forecasts, 0.8),
+        monthly=metrics.by_month(forecasts, 0.8),
+        reliability=metrics.reliability(forecasts),
+        contest=contest.hold(dataset, None, FITTED, settings.promotion, 0.8),
+    )
+
+
+def keys(s3: S3Client, prefix: str) -> list[str]:
+    return [entry["Key"] for entry in s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])]
+
+
+def registered(copy: Copy) -> list[tuple[str, int]]:
+    with closing(sqlite3.connect(copy.path)) as database:
+        return database.execute("SELECT name, version FROM model_versions ORDER BY name, version").fetchall()
+
+
+class Overtaken(BucketRegistry):
+    """A registry in which, at the first attempt, another run that did the same is a moment faster."""
+
+    attempts = 0
+
+    def replace(self, copy: Copy) -> bool:
+        self.attempts += 1
+        if self.attempts == 1:
+            assert super().replace(copy)
+        return super().replace(copy)
+
+
+def test_a_run_that_loses_the_race_takes_the_next_number(
+    record: Record, model: Model, settings: Settings, s3: S3Client, tmp_path: Path
+) -> None:
+    registry = Overtaken(s3, BUCKET, tmp_path)
+    release = publish(record, model, IMAGES, settings, registry, s3, nullcontext)
+    assert registry.attempts == 2
+    assert registered(registry.read()) == [("candlecast-local-BTC-USDT", 1), ("candlecast-local-BTC-USDT", 2)]
+    assert release.verdict.version == "2"
+    folder = f"models/symbol={SYMBOL}/version=2"
+    assert keys(s3, "models/") == [f"{folder}/model.tar.gz", f"{folder}/verdict.json"]
+
+
+def test_a_job_stopped_before_the_registry_is_given_back_leaves_no_version(
+    record: Record, model: Model, settings: Settings, s3: S3Client, tmp_path: Path
+) -> None:
+    def stopped() -> AbstractContextManager[None]:
+        raise Terminated
+
+    with pytest.raises(Terminated):
+        publish(record, model, IMAGES, settings, BucketRegistry(s3, BUCKET, tmp_path), s3, stopped)
+    assert keys(s3, "models/") == keys(s3, "reports/") == keys(s3, "mlflow/registry.db") == []
+
+
+def test_a_registry_that_forgot_versions_is_refused(
+    record: Record, model: Model, settings: Settings, s3: S3Client, tmp_path: Path
+) -> None:
+    s3.put_object(Bucket=BUCKET, Key=f"models/symbol={SYMBOL}/version=1/verdict.json", Body=b"{}")
+    with pytest.raises(Stop, match="the bucket holds that version already: restore"):
+        publish(record, model, IMAGES, settings, BucketRegistry(s3, BUCKET, tmp_path), s3, nullcontext)
+    assert keys(s3, "mlflow/registry.db") == []
+
+
+def test_the_same_training_makes_the_same_bytes(record: Record, dataset: Dataset) -> None:
+    releases = [Release.of(record, FITTED(dataset.rows), IMAGES, "1") for _ in range(2)]
+    assert releases[0] == releases[1]
+
+
+def test_the_bundle_tells_what_it_was_made_from(record: Record, model: Model, dataset: Dataset) -> None:
+    release = Release.of(record, model, IMAGES, "7")
+    manifest = from_bundle(release.bundle, release.verdict.sha256).manifest
+    assert (manifest["version"], manifest["symbol"], manifest["as_of"]) == ("7", SYMBOL, "2025-04-10T00:01:00Z")
+    assert manifest["data_sha256"] == dataset.fingerprint
+    assert manifest["metrics"] == record.figures == release.verdict.figures
+    assert manifest["metrics"]["holdout_hours"] == HOLDOUT_DAYS * 24
