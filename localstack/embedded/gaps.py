@@ -4,9 +4,11 @@ Each docstring says what the plain emulator does; tests/embedded_aws/test_gaps_*
 a function here can go when a release of ministack no longer needs it. localstack/README.md lists the gaps left open.
 """
 
+import contextlib
 import contextvars
 import json
 import logging
+import queue
 import threading
 import time
 from collections.abc import Callable
@@ -20,7 +22,7 @@ from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.services import apigateway_v1, cloudwatch, eventbridge, lambda_svc, sqs, stepfunctions
 from ministack.services import cloudwatch_logs as logs
 
-from localstack.embedded import alarms, layers, query_protocol, roles, training_task
+from localstack.embedded import alarms, embedded_metrics, layers, query_protocol, roles, training_task
 
 Document = dict[str, Any]
 log = logging.getLogger("embedded")
@@ -30,6 +32,7 @@ def close_all(alarm_seconds: float, layer_folder: Path) -> None:
     """Closes every gap; alarms are evaluated, and queues measured, every *alarm_seconds*."""
     lambda_layers(layer_folder)
     lambda_exception_types()
+    lambda_logs()
     lambda_idle_workers()
     metrics_from_logs()
     alarm_evaluation(alarm_seconds)
@@ -58,11 +61,7 @@ def lambda_layers(folder: Path) -> None:
 
 def lambda_exception_types() -> None:
     """Plain: the errorType of a failed function is always Runtime.HandlerError, which no Retry or Catch names."""
-    script: str = lambda_runtime._PYTHON_WORKER_SCRIPT
-    said, says = '"error": str(e), "trace"', '"error": str(e), "type": type(e).__name__, "trace"'
-    if said not in script:
-        raise RuntimeError("ministack's Python worker has changed; lambda_exception_types must follow it.")
-    lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(said, says)
+    _change_worker('"error": str(e), "trace"', '"error": str(e), "type": type(e).__name__, "trace"')
     answer: contextvars.ContextVar[Document | None] = contextvars.ContextVar("answer", default=None)
     invoke, execute = lambda_runtime.Worker.invoke, lambda_svc._execute_function_warm
 
@@ -81,6 +80,33 @@ def lambda_exception_types() -> None:
         return result
 
     lambda_runtime.Worker.invoke, lambda_svc._execute_function_warm = remembering_invoke, execute_typed
+
+
+def lambda_logs() -> None:
+    """Plain: it guesses when a function has printed its last line: 50 ms after a call that printed nothing, and too
+    soon on a busy machine, which hands the rest to the next call."""
+    end = "end of the log"
+    _change_worker("_real_stdout.flush()\n\nrun()", f"""sys.stderr.flush()
+        os.write(2, b"{end}\\n")
+        _real_stdout.flush()
+
+run()""")  # fmt: skip
+
+    def drain(worker: Any, **_: float) -> str:
+        lines: list[str] = []
+        with contextlib.suppress(queue.Empty):  # a worker that died leaves its log without an end
+            while (line := worker._stderr_queue.get(timeout=0.25)) != end:
+                lines.append(line)
+        return "\n".join(lines)
+
+    lambda_runtime.Worker._drain_stderr_bounded = drain
+
+
+def _change_worker(said: str, says: str) -> None:
+    script: str = lambda_runtime._PYTHON_WORKER_SCRIPT
+    if said not in script:
+        raise RuntimeError(f"ministack's Python worker has changed: it lacks {said!r}, which gaps.py builds on.")
+    lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(said, says)
 
 
 def lambda_idle_workers() -> None:
@@ -110,28 +136,9 @@ def metrics_from_logs() -> None:
         deliver(group, stream, events)
         for event in events:
             if '"_aws"' in event["message"]:
-                _store_embedded(event["message"])
+                embedded_metrics.store(event["message"])
 
     logs._fanout_to_subscription_filters = extract
-
-
-def _store_embedded(message: str) -> None:
-    try:
-        document = json.loads(message)
-        described = document["_aws"]
-        at = described["Timestamp"] / 1000
-        if not -14 * 86400 <= at - time.time() <= 7200:  # what CloudWatch accepts
-            return
-        for directive in described["CloudWatchMetrics"]:
-            for names in directive.get("Dimensions") or [[]]:
-                dimensions = {name: str(document[name]) for name in names}
-                for metric in directive["Metrics"]:
-                    value = document[metric["Name"]]
-                    values, unit = value if isinstance(value, list) else [value], metric.get("Unit", "None")
-                    arguments = (directive["Namespace"], metric["Name"], dimensions, at, unit)
-                    cloudwatch._store_datum(*arguments, None, values, None, None)
-    except (ValueError, KeyError, TypeError):  # not the format: a line like any other, as on AWS
-        return
 
 
 def alarm_evaluation(seconds: float) -> None:
@@ -158,14 +165,14 @@ def queue_metrics(seconds: float) -> None:
 
     def record() -> None:
         now = time.time()
-        for key, queue in list(sqs._queues._data.items()):
-            count = sum(message["visible_at"] <= now for message in list(queue["messages"]))
+        for key, letters in list(sqs._queues._data.items()):
+            count = sum(message["visible_at"] <= now for message in list(letters["messages"]))
             before, at = last.get(key, (0, 0.0))
             if count != before or (count and now - at >= 60):
                 last[key] = count, now
                 with request_scope(*key[:2]):
                     metric = ("AWS/SQS", "ApproximateNumberOfMessagesVisible", count, "Count")
-                    cloudwatch.record_metric(*metric, {"QueueName": queue["name"]})
+                    cloudwatch.record_metric(*metric, {"QueueName": letters["name"]})
 
     _repeat(record, seconds)
 

@@ -33,6 +33,40 @@ def test_a_state_machine_catches_by_the_exceptions_class(
     assert outcome(emulator, function) == "SUCCEEDED"
 
 
+QUIET = """
+def handler(event, context):
+    return event
+"""
+
+
+def test_a_function_that_prints_nothing_answers_at_once(emulator: Emulator, plain: Emulator) -> None:
+    def milliseconds(emulator: Emulator) -> float:
+        function, taken = emulator.function(QUIET), []
+        for _ in range(8):
+            began = time.perf_counter()
+            emulator.invoke(function, {})
+            taken.append(time.perf_counter() - began)
+        return min(taken) * 1000
+
+    assert milliseconds(plain) > 50
+    assert milliseconds(emulator) < 50
+
+
+LATE = """
+import sys, time
+def handler(event, context):
+    print('{"got": "first"}', flush=True)
+    time.sleep(0.02)
+    print('{"got": "last"}')
+"""
+
+
+def test_all_that_a_function_prints_is_logged_with_its_call(emulator: Emulator) -> None:
+    function = emulator.function(LATE)
+    emulator.invoke(function, {})
+    assert eventually(lambda: emulator.events_of(function)) == ["first", "last"]
+
+
 REAP = """
 import time
 from types import SimpleNamespace
