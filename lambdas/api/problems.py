@@ -9,7 +9,6 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
@@ -38,7 +37,6 @@ _REMEDIES = {
     "date": "Write date as year-month-day, like 2026-11-20.",
     "hour": "Write hour as 0 to 23; the hour after 23 is hour 0 of the next date.",
     "tz": "Write tz as an IANA zone, like Europe/Berlin; leave it out for UTC.",
-    "symbol": "Write symbol as base-quote, like BTC-USDT.",
     "start": "Write start as an ISO time with a zone, like 2026-11-20T15:00:00Z.",
     "end": "Write end as an ISO time with a zone, like 2026-11-21T15:00:00Z.",
     "limit": "Write limit as 1 to 500.",
@@ -93,12 +91,12 @@ async def _from_problem(_request: Request, error: Problem) -> Response:
     return error.answer()
 
 
-async def _from_validation(request: Request, error: RequestValidationError) -> Response:
-    return _wrong_parameters(error.errors(), _parameters(request)).answer()
+async def _from_validation(_request: Request, error: RequestValidationError) -> Response:
+    return _wrong_parameters(error.errors()).answer()
 
 
 async def _from_http(request: Request, error: HTTPException) -> Response:
-    path = request.url.path
+    path = request.url.path[:100]
     if error.status_code == HTTPStatus.NOT_FOUND:
         problem = Problem("unknown-path", f"There is no {path}.", "See /openapi.json for what can be asked.")
     elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
@@ -110,36 +108,12 @@ async def _from_http(request: Request, error: HTTPException) -> Response:
     return answer
 
 
-def _parameters(request: Request) -> list[str]:
-    """The names of the query parameters that the request's endpoint takes."""
-    route = request.scope.get("route")
-    if not isinstance(route, APIRoute):
-        return []
-    return [
-        name
-        for field in route.dependant.query_params
-        for name in getattr(field.field_info.annotation, "model_fields", {field.alias: None})
-    ]
-
-
-def _wrong_parameters(errors: Sequence[Mapping[str, Any]], known: list[str]) -> Problem:
+def _wrong_parameters(errors: Sequence[Mapping[str, Any]]) -> Problem:
     """One problem for all that is wrong with a request's parameters."""
-    details, remedies = [], []
-    for error in errors:
-        name = str(error["loc"][-1])
-        if error["type"] == "extra_forbidden":
-            details.append(f"{name!r} is no parameter of this endpoint")
-            remedies.append(f"It takes {', '.join(known)}." if known else "It takes no parameters.")
-        elif error["type"] == "missing":
-            details.append(f"{name} is missing")
-            remedies.append(_REMEDIES.get(name, ""))
-        else:
-            reason = error["msg"].removeprefix("Value error, ")
-            details.append(f"{name}={str(error['input'])[:60]!r}: {reason}")
-            remedies.append(_REMEDIES.get(name, ""))
-    return Problem(
-        "wrong-parameter",
-        "; ".join(details) + ".",
-        " ".join(dict.fromkeys(filter(None, remedies))) or "See /openapi.json for what can be asked.",
-        parameters=[str(error["loc"][-1]) for error in errors],
+    names = [str(error["loc"][-1]) for error in errors]
+    told = (
+        f"{name}={str(error['input'])[:60]!r}: {error['msg'].removeprefix('Value error, ')}"
+        for name, error in zip(names, errors, strict=True)
     )
+    remedies = " ".join(dict.fromkeys(_REMEDIES[name] for name in names))
+    return Problem("wrong-parameter", f"{'; '.join(told)}.", remedies, parameters=names)

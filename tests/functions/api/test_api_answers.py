@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from candlecast import hours, settings
-from lambdas.api import handler
+from lambdas.api import handler, problems
 from tests.functions.api.scene import NOW, Context, World, a_forecast, answer_of, rest_event
 
 HEAVY = {"awswrangler", "ccxt", "lightgbm", "mlflow", "numpy", "pandas", "pyarrow", "scipy", "sklearn", "evidently"}
@@ -106,7 +106,7 @@ def test_the_deployed_handler_answers_from_its_environment(monkeypatch: pytest.M
     settings.load.cache_clear()
     handler.application.cache_clear()
 
-    answer = answer_of(handler.handler(rest_event("/predict"), Context()))  # type: ignore[arg-type]  # what is read of it
+    answer = answer_of(handler.handler(rest_event("/predict"), Context()))
 
     assert (answer.status, answer.body["model_version"]) == (200, "7")
     assert logging.getLogger("mangum").level == logging.WARNING
@@ -138,3 +138,10 @@ def count_calls(world: World) -> Callable[[], list[str]]:
     for service in ("dynamodb", "s3"):
         world.clients(service).meta.events.register("before-call.*.*", lambda model, **_: made.append(model.name))
     return lambda: made
+
+
+def test_every_parameter_that_can_be_wrong_has_a_remedy(world: World) -> None:
+    described = world.get("/openapi.json").body["paths"].values()
+    named = {each["name"] for path in described for each in path["get"].get("parameters", [])}
+
+    assert named - {"symbol"} == set(problems._REMEDIES), "an unknown symbol has a problem of its own"
