@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import awswrangler as wr
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from botocore.exceptions import ClientError
 
 from candlecast import candles, features, hours
@@ -137,7 +139,7 @@ class Lake:
             if error.response["Error"]["Code"] in _ABSENT:
                 return Month(shape.empty, None)
             raise
-        return Month(shape.conform(pd.read_parquet(io.BytesIO(answer["Body"].read()))), answer["ETag"])
+        return Month(shape.conform(_table(answer["Body"].read())), answer["ETag"])
 
     def update(self, dataset: Name, symbol: str, month: str, change: Change, known: Month | None = None) -> Month:
         """Applies *change* to a month's table and stores the result, if it differs.
@@ -176,6 +178,16 @@ class Lake:
             boto3_session=cast("boto3.Session", client),
         )
         return client.etag
+
+
+def _table(body: bytes) -> pd.DataFrame:
+    """The table in a Parquet object: texts as objects, flags that may be null as booleans."""
+    content = pq.ParquetFile(io.BytesIO(body)).read(use_threads=False)
+    return content.to_pandas(ignore_metadata=True, types_mapper=_extension_type, use_threads=False)
+
+
+def _extension_type(kind: pa.DataType) -> pd.BooleanDtype | None:
+    return pd.BooleanDtype() if pa.types.is_boolean(kind) else None
 
 
 class _ConditionalPut:
