@@ -188,18 +188,19 @@ def status() -> None:
     """What of the stack is running, and where."""
     local = _local(None)
     table = Table(title=f"candlecast on this machine ({local.settings.environment})")
-    for heading in ("part", "state", "address", "process", "memory", "log"):
+    for heading in ("part", "state", "address", "process", "memory"):
         table.add_column(heading, overflow="fold")
     for name, path in ((AWS, "/_ministack/health"), (MARKET, "/_market/health")):
         running = processes.find(local.state, name)
         if running is None:
-            table.add_row(name, "stopped", "", "", "", "")
+            table.add_row(name, "stopped", "", "", "")
             continue
         state = "running" if processes.healthy(running.url + path) else "[red]does not answer[/]"
         memory = f"{processes.memory(running.pid) / 2**20:.0f} MiB"
-        log = os.path.relpath(processes.log_file(local.state, name))
-        table.add_row(" ".join([name, running.note]), state, running.url, str(running.pid), memory, log)
-    Console(highlight=False).print(table)
+        table.add_row(" ".join([name, running.note]), state, running.url, str(running.pid), memory)
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(f"Logs: {processes.log_file(local.state, AWS).parent}", soft_wrap=True)
 
 
 @app.command()

@@ -61,7 +61,7 @@ def configure(arguments: argparse.Namespace) -> None:
         STATE_DIR=str(state / "services"),
         S3_PERSIST="1",
         S3_DATA_DIR=str(state / "s3"),
-        LAMBDA_WARM_TTL_SECONDS="600",
+        LAMBDA_WARM_TTL_SECONDS="300",
         DOCKER_HOST="unix:///nonexistent",  # it looks for containers to remove otherwise
         IOT_MTLS_ENABLED="0",  # a second port
         SFTP_ENABLED="0",
