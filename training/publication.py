@@ -128,7 +128,7 @@ def _register(
     symbol, as_of = record.job.symbol, hours.text(record.job.as_of)
     name = settings.name(symbol)
     tags = {"symbol": symbol, "as_of": as_of, "data_sha256": record.dataset.fingerprint}
-    with tracking.run(uri, artifacts, settings.name("training"), f"{symbol} {as_of}") as run:
+    with tracking.start(uri, artifacts, settings.name("training"), f"{symbol} {as_of}") as run:
         parameters = {key: model.manifest[key] for key in ("coverage", "shrinkage")}
         run.log({**tags, **parameters, **model.manifest["training"], **model.manifest["parameters"]}, record.measured)
         sample = record.dataset.rows[model.booster.feature_name()].tail(5)

@@ -38,12 +38,14 @@ def prepare(environ: Mapping[str, str] = os.environ) -> None:
         os.environ.setdefault("MLFLOW_S3_ENDPOINT_URL", endpoint)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Run:
     """An MLflow run under way."""
 
     client: Any
     run_id: str
+    registered: tuple[str, str] | None = None
+    """Model and version that this run registered."""
 
     def log(self, parameters: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
         """Parameters and metrics, in one request each."""
@@ -76,7 +78,13 @@ class Run:
         version = self.client.create_model_version(
             name, source=logged.model_uri, run_id=self.run_id, model_id=logged.model_id, tags=dict(tags)
         )
+        self.registered = (name, str(version.version))
         return str(version.version)
+
+    def withdraw(self) -> None:
+        """Takes back the version that this run registered, if it did."""
+        if self.registered:
+            self.client.delete_model_version(*self.registered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +105,8 @@ class TrackingServer:
 
 
 @contextmanager
-def run(uri: str, artifacts: str | None, experiment: str, title: str) -> Iterator[Run]:
-    """A run on the tracking server or database at *uri*; marked failed where the block raises.
+def start(uri: str, artifacts: str | None, experiment: str, title: str) -> Iterator[Run]:
+    """A run on the tracking server or database at *uri*; failed, and its version withdrawn, where the block raises.
 
     *artifacts*: where a new experiment keeps its files; None leaves it to the server.
     """
@@ -111,7 +119,12 @@ def run(uri: str, artifacts: str | None, experiment: str, title: str) -> Iterato
     known = client.get_experiment_by_name(experiment)
     experiment_id = known.experiment_id if known else client.create_experiment(experiment, artifact_location=artifacts)
     with mlflow.start_run(experiment_id=experiment_id, run_name=title, log_system_metrics=False) as active:
-        yield Run(client, active.info.run_id)
+        run = Run(client, active.info.run_id)
+        try:
+            yield run
+        except BaseException:
+            run.withdraw()
+            raise
 
 
 def point(client: Any, name: str, alias: str, version: str | None) -> None:

@@ -22,6 +22,7 @@ from training.contract import Job, Terminated
 from training.dataset import Dataset
 from training.publication import Release, publish
 from training.record import Record
+from training.tracking import TrackingServer
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -77,9 +78,11 @@ def stored_registry(s3: S3Client) -> bytes:
     return s3.get_object(Bucket=BUCKET, Key=KEY)["Body"].read()
 
 
-def registered(copy: Copy) -> list[tuple[str, int]]:
-    with closing(sqlite3.connect(copy.path)) as database:
-        return database.execute("SELECT name, version FROM model_versions ORDER BY name, version").fetchall()
+def registered(database: Path) -> list[tuple[str, int]]:
+    with closing(sqlite3.connect(database)) as connection:
+        return connection.execute(
+            "SELECT name, version FROM model_versions WHERE current_stage = 'None' ORDER BY name, version"
+        ).fetchall()
 
 
 class Overtaken(BucketRegistry):
@@ -100,7 +103,7 @@ def test_a_run_that_loses_the_race_takes_the_next_number(
     registry = Overtaken(s3, BUCKET, tmp_path)
     release = publish(record, model, IMAGES, settings, registry, s3, nullcontext)
     assert registry.attempts == 2
-    assert registered(registry.read()) == [("candlecast-local-BTC-USDT", 1), ("candlecast-local-BTC-USDT", 2)]
+    assert registered(registry.read().path) == [("candlecast-local-BTC-USDT", 1), ("candlecast-local-BTC-USDT", 2)]
     assert release.verdict.version == "2"
     folder = f"models/symbol={SYMBOL}/version=2"
     assert keys(s3, "models/") == [f"{folder}/model.tar.gz", f"{folder}/verdict.json"]
@@ -125,6 +128,30 @@ def test_a_registry_that_forgot_versions_is_refused(
     with pytest.raises(Stop, match="the bucket holds that version already: restore"):
         publish(record, model, IMAGES, settings, BucketRegistry(s3, BUCKET, tmp_path), s3, nullcontext)
     assert stored_registry(s3) == empty_registry
+
+
+def test_a_tracking_server_is_used_instead_of_the_registry_in_the_bucket(
+    record: Record,
+    model: Model,
+    settings: Settings,
+    s3: S3Client,
+    empty_registry: bytes,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)  # a database of its own stands for the server; it keeps artifacts where it is
+    database = tmp_path / "server.db"
+    database.write_bytes(empty_registry)
+    server = TrackingServer(f"sqlite:///{database}")
+    release = publish(record, model, IMAGES, settings, server, s3, nullcontext)
+    assert registered(database) == [("candlecast-local-BTC-USDT", 1)]
+    assert from_bundle(release.bundle, release.verdict.sha256).version == "1"
+    assert stored_registry(s3) == empty_registry
+
+    database.write_bytes(empty_registry)  # restored from too old a copy
+    with pytest.raises(Stop, match="or the tracking server's database"):
+        publish(record, model, IMAGES, settings, server, s3, nullcontext)
+    assert registered(database) == []
 
 
 def test_the_same_training_makes_the_same_bytes(record: Record, dataset: Dataset) -> None:
