@@ -46,7 +46,9 @@ def decide(symbol: str, version: str, started: str, now: datetime, platform: Pla
         changed = f"It was compared with {before}, but {by_now} serves by now; train again to have it compared."
         return _kept(verdict, serving, changed, started)
     chosen = serving if serving and serving.version == version else verdict.champion(now)
-    return _promote(symbol, chosen, verdict.compared_with, f"Training was started because: {started}", platform)
+    return _promote(
+        symbol, chosen, verdict.compared_with, f"Training was started because: {started.removesuffix('.')}", platform
+    )
 
 
 def promote_named(symbol: str, version: str, asked: str, now: datetime, platform: Platform) -> Decision:
@@ -86,7 +88,7 @@ def _kept(verdict: TrainingVerdict, serving: Champion | None, reason: str, start
     logger.info("kept back", extra={"symbol": verdict.symbol, "version": verdict.version, "reason": reason})
     message = (
         f"{verdict.symbol}: version {verdict.version} was trained but not promoted; {_named(_version(serving))} serves "
-        f"on. {reason} Training was started because: {started}."
+        f"on. {reason} Training was started because: {started.removesuffix('.')}."
     )
     return Decision(verdict.symbol, False, verdict.version, reason, message)
 

@@ -131,7 +131,7 @@ class Deployed:
                 change(Name=rule["Name"])
 
     def empty(self) -> None:
-        """Removes every candle, feature, forecast, model and report of this local environment; resources stay."""
+        """Removes every candle, forecast, model, report and execution of this local environment; resources stay."""
         if not self.settings.endpoint:
             raise StageFailed("only a local environment may be emptied")
         s3, bucket = self.client("s3"), self.outputs["bucket"]
@@ -160,3 +160,14 @@ class Deployed:
             ):
                 for item in page["Items"]:
                     batch.delete_item(Key={name: item[name]["S"] for name in names})
+        self._forget_executions()
+
+    def _forget_executions(self) -> None:
+        """Makes the state machine anew: it refuses a name that an execution had before, and a replay has its dates."""
+        machine = self.states.describe_state_machine(stateMachineArn=self.outputs["state_machine_arn"])
+        tags = self.states.list_tags_for_resource(resourceArn=machine["stateMachineArn"])["tags"]
+        same = {
+            k: machine[k] for k in ("name", "definition", "roleArn", "type", "loggingConfiguration") if k in machine
+        }
+        self.states.delete_state_machine(stateMachineArn=machine["stateMachineArn"])
+        self.states.create_state_machine(**same, tags=tags)

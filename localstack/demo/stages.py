@@ -131,7 +131,7 @@ class Demo:
             raise StageFailed(f"drift check of {hours.text(now)}: {verdict['type']}: {verdict['error']}")
         self.played.checks.append((now, verdict))
         mark = "[red]breach[/]" if verdict["breach"] else "[green]quiet[/] "
-        bar.console.print(f"  {now:%Y-%m-%d}  {mark}  {verdict['reason']}")
+        bar.console.print(f"  {now:%Y-%m-%d}  {mark}  {told(verdict)}")
         execution: str | None = verdict["execution"]
         return execution
 
@@ -164,6 +164,17 @@ class Demo:
         columns = (BarColumn(), MofNCompleteColumn(), TextColumn(unit), TimeElapsedColumn(), TimeRemainingColumn())
         with Progress(TextColumn(" "), *columns, console=self.console) as bar:
             yield bar, bar.add_task(unit, total=total)
+
+
+def told(verdict: dict[str, Any]) -> str:
+    """A drift verdict in a line: its sentence when it breaches, else the two figures of the rule."""
+    figures = verdict["figures"]
+    if verdict["breach"]:
+        return str(verdict["reason"])
+    if figures["settled_hours"] < figures["minimum_hours"]:
+        return f"{figures['settled_hours']} hours settled, a verdict needs {figures['minimum_hours']}"
+    mae, threshold = figures["mae"] * 1e4, figures["absolute_threshold"] * 1e4
+    return f"7-day MAE {mae:.1f} bp (threshold {threshold:.1f}), {figures['relative']:.3f} times zero-change"
 
 
 def _steps(first: datetime, last: datetime, step: timedelta) -> Iterable[datetime]:

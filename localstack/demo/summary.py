@@ -90,15 +90,16 @@ def _errors(scores: Scores) -> str:
 
 
 def _drift(demo: Demo) -> Table:
-    table = Table(title="Drift: 7-day mean of hourly absolute error, daily", title_justify="left")
-    for heading in ("day", "MAE", "MAE / zero-change", "verdict"):
+    table = Table(title="Drift, checked daily", title_justify="left")
+    for heading in ("day", "7-day MAE", "times zero-change", "cause", "retraining"):
         table.add_column(heading)
     checks = demo.played.checks
     quiet = [c for c in checks if not c[1]["breach"]]
     for when, verdict in [*quiet[-2:], *(c for c in checks if c[1]["breach"])]:
         figures = verdict["figures"]
         shown = [f"{figures['mae'] * 1e4:.1f} bp", f"{figures['relative']:.3f}"] if figures.get("mae") else ["-", "-"]
-        table.add_row(f"{when:%Y-%m-%d}", *shown, verdict["reason"])
+        started = "started" if verdict["execution"] else "in cooldown" if verdict["breach"] else ""
+        table.add_row(f"{when:%Y-%m-%d}", *shown, verdict["cause"], started)
     table.caption = f"{len(quiet)} quiet days, {len(checks) - len(quiet)} in breach"
     return table
 
@@ -115,6 +116,10 @@ def _answers(demo: Demo) -> Table:
                 f"{body['target_hour']}: {body['predicted_delta']:+.2f} "
                 f"[{band['lower_delta']:+.2f}, {band['upper_delta']:+.2f}], model {body['model_version']}"
             )
+        elif "versions" in body:
+            said = f"versions {', '.join(body['versions'])}; champion {body['champion']['version']}"
+        elif "report_url" in body:
+            said = f"{body['checked_at']}: {body['cause']}; report by a link that expires"
         else:
             said = str(body.get("detail") or body.get("message") or "")[:90]
         table.add_row(request, str(answer.status), said)
