@@ -18,8 +18,8 @@ Values = NDArray[np.float64]
 
 BLOCK_HOURS = 168
 DRAWS = 2000
-MINIMUM_BLOCKS = 4
-"""Below this a bootstrap over weeks says nothing."""
+MINIMUM_BLOCKS = 8
+"""With fewer weeks a bootstrap over weeks says too little to be shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +52,14 @@ class Scores:
         return {name: value for name, value in asdict(self).items() if math.isfinite(value)}
 
 
-def score(forecasts: pd.DataFrame, coverage: float, *, draws: int = DRAWS) -> Scores:
+def score(forecasts: pd.DataFrame, coverage: float) -> Scores:
     """All scores of *forecasts*, whose intervals promise *coverage*. Raises TooLittleData without a forecast."""
     if forecasts.empty:
         raise TooLittleData("there is no forecast to score; ask for a period that has candles.")
     actual, point = _values(forecasts, "actual_return"), _values(forecasts, "predicted_return")
     lower, upper = _values(forecasts, "lower_return"), _values(forecasts, "upper_return")
     error, zero = np.abs(actual - point), np.abs(actual)
-    low, high = skill_interval(error, zero, forecasts["target_hour"], draws=draws)
+    low, high = skill_interval(error, zero, forecasts["target_hour"])
     told = (point != 0) & (actual != 0)
     tail = (1 - coverage) / 2
     return Scores(
@@ -85,9 +85,7 @@ def skill(error: Values, zero: Values) -> float:
     return float(1 - error.sum() / total) if total > 0 else math.nan
 
 
-def skill_interval(
-    error: Values, zero: Values, target_hour: pd.Series, *, draws: int = DRAWS, seed: int = 0
-) -> tuple[float, float]:
+def skill_interval(error: Values, zero: Values, target_hour: pd.Series, *, seed: int = 0) -> tuple[float, float]:
     """95 % interval of the skill by a bootstrap over blocks of a week, since neighbouring hours are alike.
 
     nan, nan for less than MINIMUM_BLOCKS weeks.
@@ -97,7 +95,7 @@ def skill_interval(
     blocks = len(sums)
     if blocks < MINIMUM_BLOCKS:
         return math.nan, math.nan
-    drawn = np.random.default_rng(seed).integers(0, blocks, (draws, blocks))
+    drawn = np.random.default_rng(seed).integers(0, blocks, (DRAWS, blocks))
     totals = sums.to_numpy()[drawn].sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         low, high = np.quantile(1 - totals[:, 0] / totals[:, 1], [0.025, 0.975])
@@ -107,7 +105,7 @@ def skill_interval(
 def by_month(forecasts: pd.DataFrame, coverage: float) -> dict[str, Scores]:
     """The scores of each UTC month of target hours: {"2026-11": ...}."""
     month = forecasts["target_hour"].dt.strftime("%Y-%m")
-    return {str(name): score(part, coverage, draws=1) for name, part in forecasts.groupby(month, sort=True)}
+    return {str(name): score(part, coverage) for name, part in forecasts.groupby(month, sort=True)}
 
 
 def reliability(forecasts: pd.DataFrame, bins: int = 8) -> pd.DataFrame:

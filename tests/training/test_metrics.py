@@ -79,6 +79,7 @@ def test_the_interval_of_the_skill_encloses_it_and_needs_some_weeks() -> None:
 def test_months_are_those_of_the_target_hour() -> None:
     months = by_month(table([0.01] * 6, [0.0] * 6), 0.8)
     assert {name: scores.hours for name, scores in months.items()} == {"2025-01": 4, "2025-02": 2}
+    assert all(math.isnan(scores.skill_low) for scores in months.values())  # weeks too few for an interval
 
 
 def test_reliability_sets_what_happened_beside_what_was_stated() -> None:
