@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,23 +77,21 @@ class Terraform:
     def streaming(self, console: Console, verb: str, *options: str) -> int:
         """Runs terraform with -json, one line per resource to *console*. Gives its exit code, raises DeployFailed.
 
-        An interrupt waits for Terraform to end in good order, so that its state stays true.
+        Applying and destroying run to their end whatever becomes of the caller: a resource whose making is cut short
+        would exist without being in the state. Hence a session of its own, and a log file instead of a pipe.
         """
-        report, pipe = Report(console, planning=verb == "plan"), subprocess.PIPE
-        command = self._command([verb, "-json", *options])
-        with subprocess.Popen(
-            command, env=self.environment, stdout=pipe, stderr=subprocess.STDOUT, text=True
-        ) as process:
-            try:
-                with console.status(f"terraform {verb}") as waiting:
-                    for line in process.stdout or ():
-                        report.take(line)
-                        waiting.update(report.waiting or f"terraform {verb}")
-            except KeyboardInterrupt:
-                console.print("Interrupted: Terraform finishes what it has begun.")
-                process.communicate()
-                raise
-        if process.returncode not in (0, 2) or report.errors:
+        report = Report(console, planning=verb == "plan")
+        log = Path(self.environment["TF_DATA_DIR"]) / f"{verb}.log"
+        with log.open("w") as words:
+            process = subprocess.Popen(
+                self._command([verb, "-json", *options]),
+                env=self.environment, stdin=subprocess.DEVNULL, stdout=words, stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )  # fmt: skip
+        interrupted = _follow(process, log, report)
+        if interrupted:
+            raise KeyboardInterrupt
+        if process.returncode not in (0, 2):
             raise DeployFailed(f"terraform {verb} failed:\n" + "\n".join(report.errors or report.unread))
         return process.returncode
 
@@ -142,6 +142,28 @@ class Report:
 
     def _show(self, verb: str, address: str, elapsed: str = "") -> None:
         self.console.print(f"  {verb:<8} {address} {elapsed}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _follow(process: subprocess.Popen[bytes], log: Path, report: Report) -> bool:
+    """Reports a process's words until it ends; whether an interrupt came meanwhile. A second one stops the process."""
+    interrupts, rest = 0, ""
+    with log.open() as words, report.console.status("terraform") as waiting:
+        while True:
+            try:
+                ended = process.poll() is not None
+                *lines, rest = (rest + words.read()).split("\n")
+                for line in lines:
+                    report.take(line)
+                if ended:
+                    return interrupts > 0
+                waiting.update(f"terraform {report.waiting}")
+                time.sleep(0.1)
+            except KeyboardInterrupt:
+                interrupts += 1
+                if report.planning or interrupts > 1:
+                    process.send_signal(signal.SIGINT)
+                else:
+                    report.console.print("Interrupted: Terraform finishes first, in a minute or two; again: at once.")
 
 
 def _told(diagnostic: Mapping[str, Any]) -> str:

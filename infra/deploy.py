@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -31,6 +32,9 @@ ROOT = PROJECT / "infra/terraform"
 BUILD = PROJECT / "build"
 PROVIDERS = BUILD / "terraform-providers"
 QUIET = Console(quiet=True)
+PATIENCE = "-lock-timeout=180s"  # an earlier run, interrupted, may still be finishing
+START_CLEAN = "Start clean: `python -m localstack.stack reset`, then `make up` and deploy again."
+_LEFT_BEHIND = re.compile("already exist|AlreadyExists|ResourceInUse|BucketAlreadyOwnedByYou")
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,12 @@ class Deployment:
         manifest = self.build(console)
         with console.status("terraform init"):
             terraform = self.initialised({"TF_VAR_manifest": str(manifest)})
-        return terraform.streaming(console, verb, "-input=false", *options)
+        try:
+            return terraform.streaming(console, verb, "-input=false", *options)
+        except DeployFailed as failure:
+            if self.settings.endpoint and _LEFT_BEHIND.search(str(failure)):
+                raise DeployFailed(f"{failure}\nA run that was killed left this behind. {START_CLEAN}") from None
+            raise
 
     def outputs(self) -> dict[str, Any]:
         """The outputs of the last apply. Raises DeployFailed when there was none."""
@@ -129,7 +138,7 @@ class Deployment:
 def apply(environment: str, settings_path: Path | None = None, *, console: Console | None = None) -> None:
     """Builds the packages and makes the environment what the settings say. Raises DeployFailed or BadSettings."""
     deployment = Deployment.of(environment, settings_path)
-    deployment.run(console or QUIET, "apply", "-auto-approve", "-parallelism=20")
+    deployment.run(console or QUIET, "apply", "-auto-approve", "-parallelism=20", PATIENCE)
 
 
 def plan(environment: str, settings_path: Path | None = None, *, console: Console | None = None) -> int:
@@ -139,7 +148,9 @@ def plan(environment: str, settings_path: Path | None = None, *, console: Consol
 
 def destroy(environment: str, settings_path: Path | None = None, *, console: Console | None = None) -> None:
     """Takes the environment down again, its data included; production's is protected. Raises as apply."""
-    Deployment.of(environment, settings_path).run(console or QUIET, "destroy", "-auto-approve", "-parallelism=20")
+    Deployment.of(environment, settings_path).run(
+        console or QUIET, "destroy", "-auto-approve", "-parallelism=20", PATIENCE
+    )
 
 
 def outputs(environment: str, settings_path: Path | None = None) -> dict[str, Any]:

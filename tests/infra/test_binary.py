@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +74,7 @@ def test_a_failure_shows_terraforms_own_words(tmp_path: Path, monkeypatch: pytes
     }  # fmt: skip
     line = json.dumps({"@message": "Error", "type": "diagnostic", "diagnostic": diagnostic})
     program = fake_terraform(tmp_path, monkeypatch, f"print({line!r}); raise SystemExit(1)")
-    terraform = Terraform(str(program), tmp_path, {})
+    terraform = Terraform(str(program), tmp_path, {"TF_DATA_DIR": str(tmp_path)})
     with pytest.raises(DeployFailed) as failed:
         terraform.streaming(Console(quiet=True), "apply")
     assert str(failed.value) == (
@@ -83,7 +85,26 @@ def test_a_failure_shows_terraforms_own_words(tmp_path: Path, monkeypatch: pytes
 def test_words_outside_the_json_stream_are_shown_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = fake_terraform(tmp_path, monkeypatch, "print('Backend initialization required'); raise SystemExit(1)")
     with pytest.raises(DeployFailed, match="Backend initialization required"):
-        Terraform(str(program), tmp_path, {}).streaming(Console(quiet=True), "plan")
+        Terraform(str(program), tmp_path, {"TF_DATA_DIR": str(tmp_path)}).streaming(Console(quiet=True), "plan")
+
+
+CAREFUL = """
+import pathlib, time
+time.sleep(1.5)
+pathlib.Path({done!r}).touch()
+"""
+
+
+def test_an_interrupted_apply_finishes_before_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = tmp_path / "done"
+    program = fake_terraform(tmp_path, monkeypatch, CAREFUL.format(done=str(done)))
+    terraform = Terraform(str(program), tmp_path, {"TF_DATA_DIR": str(tmp_path)})
+    threading.Timer(0.3, signal.raise_signal, [signal.SIGINT]).start()
+
+    with pytest.raises(KeyboardInterrupt):
+        terraform.streaming(Console(quiet=True), "apply")
+
+    assert done.exists()
 
 
 def shown(*messages: dict[str, Any], planning: bool = False) -> list[str]:
