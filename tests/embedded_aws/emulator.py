@@ -117,14 +117,18 @@ class Emulator:
 
     def function(self, code: str, **settings: Any) -> str:
         """The ARN of a new function whose module is *code*, with a function `handler`."""
-        archive = io.BytesIO()
-        with zipfile.ZipFile(archive, "w") as package:
-            package.writestr("lambdas/example/handler.py", code)
         made = self.client("lambda").create_function(
             FunctionName=f"function-{uuid.uuid4()}", Runtime="python3.12", Handler="lambdas.example.handler.handler",
-            Role=self.role("lambda", allow("logs:*", "sqs:*")), Code={"ZipFile": archive.getvalue()}, **settings,
+            Role=self.role("lambda", allow("logs:*", "sqs:*")),
+            Code={"ZipFile": _zip({"lambdas/example/handler.py": code})}, **settings,
         )  # fmt: skip
         return str(made["FunctionArn"])
+
+    def layer(self, files: dict[str, str]) -> str:
+        """The ARN of a new layer that holds these files."""
+        name, content = f"layer-{uuid.uuid4()}", {"ZipFile": _zip(files)}
+        made = self.client("lambda").publish_layer_version(LayerName=name, Content=content)
+        return str(made["LayerVersionArn"])
 
     def invoke(self, function: str, event: Any) -> Any:
         return json.loads(
@@ -165,6 +169,14 @@ class Emulator:
 
 def allow(*actions: str, on: str = "*") -> dict[str, Any]:
     return {"Effect": "Allow", "Action": list(actions), "Resource": on}
+
+
+def _zip(files: dict[str, str]) -> bytes:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as package:
+        for name, content in files.items():
+            package.writestr(name, content)
+    return archive.getvalue()
 
 
 def _policy(*statements: dict[str, Any]) -> str:

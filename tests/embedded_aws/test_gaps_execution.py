@@ -33,6 +33,29 @@ def test_a_state_machine_catches_by_the_exceptions_class(
     assert outcome(emulator, function) == "SUCCEEDED"
 
 
+WHERE = """
+import os, shared
+def handler(event, context):
+    print("asked")
+    return [shared.__file__, os.environ.get("LD_LIBRARY_PATH", "")]
+"""
+
+
+def test_functions_share_one_unpacked_copy_of_a_layer_and_find_its_libraries(
+    emulator: Emulator, plain: Emulator
+) -> None:
+    def places(emulator: Emulator) -> list[list[str]]:
+        layer = emulator.layer({"python/shared.py": "", "lib/libexample.so.1": "", "python/unique": emulator.url})
+        return [emulator.invoke(emulator.function(WHERE, Layers=[layer]), {}) for _ in range(2)]
+
+    (first, no_libraries), (second, _) = places(plain)
+    assert first != second
+    assert "layer" not in no_libraries
+    (first, libraries), (second, _) = places(emulator)
+    assert first == second
+    assert libraries.split(":")[0] == first.replace("python/shared.py", "lib")
+
+
 QUIET = """
 def handler(event, context):
     return event

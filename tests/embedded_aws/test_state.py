@@ -7,15 +7,17 @@ from typing import Any
 from tests.embedded_aws.emulator import Emulator, allow, eventually
 
 ECHO = """
+import greeting
 def handler(event, context):
     print("asked")
-    return event
+    return greeting.TEXT
 """
 
 
 def furnish(emulator: Emulator) -> Callable[[Emulator], dict[str, Any]]:
     """Makes one of everything that candlecast deploys; returns what reads it all back."""
-    bucket, function = emulator.bucket(), emulator.function(ECHO)
+    bucket, layer = emulator.bucket(), emulator.layer({"python/greeting.py": "TEXT = 'from a layer'"})
+    function = emulator.function(ECHO, Layers=[layer])
     emulator.client("s3").put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     emulator.client("s3").put_object(Bucket=bucket, Key="candles/a", Body=b"rows")
     emulator.client("dynamodb").create_table(
@@ -47,7 +49,7 @@ def furnish(emulator: Emulator) -> Callable[[Emulator], dict[str, Any]]:
             "versioning": emulator.client("s3").get_bucket_versioning(Bucket=bucket)["Status"],
             "item": emulator.client("dynamodb").scan(TableName="forecasts")["Items"],
             "rule": emulator.client("events").describe_rule(Name="hourly")["ScheduleExpression"],
-            "answer": emulator.invoke(function, {"hello": 1}),
+            "answer": emulator.invoke(function, {}),
             "executions": [execution["status"] for execution in executions],
             "alarm": [a["AlarmName"] for a in emulator.client("cloudwatch").describe_alarms()["MetricAlarms"]],
             "job": (job["TrainingJobStatus"], job.get("FailureReason")),
@@ -61,7 +63,7 @@ EVERYTHING = {
     "versioning": "Enabled",
     "item": [{"series": {"S": "BTC-USDT#1h"}}],
     "rule": "cron(0 * * * ? *)",
-    "answer": {"hello": 1},
+    "answer": "from a layer",
     "executions": ["SUCCEEDED"],
     "alarm": ["kept"],
     "job": ("Failed", "InternalServerError: the emulator restarted"),  # its program ended with the emulator
