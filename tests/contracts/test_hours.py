@@ -1,6 +1,7 @@
 """UTC hours: the grid of everything."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -48,12 +49,13 @@ def test_the_last_closed_hour_waits_for_the_grace(now: str, newest: int) -> None
 def test_the_last_closed_hour_is_the_newest_that_is_closed(now: datetime) -> None:
     grace = timedelta(seconds=5)
     newest = hours.last_closed(now, grace)
-    assert newest + hours.HOUR + grace <= now < newest + 2 * hours.HOUR + grace
+    closed = newest + hours.HOUR + grace
+    assert closed <= now < closed + hours.HOUR
 
 
 @given(instants, st.integers(1, 24 * 400))
 def test_months_cover_the_range_once_and_in_order(start: datetime, count: int) -> None:
-    end = start + count * hours.HOUR
+    end = start.astimezone(UTC) + count * hours.HOUR
     assert hours.months(start, end) == sorted({hours.month(h) for h in [*hours.span(start, end)]})
 
 
@@ -63,3 +65,10 @@ def test_months_of_a_range_that_ends_at_a_month_start_leave_that_month_out() -> 
 
 def test_a_month_is_the_utc_one() -> None:
     assert hours.month(datetime(2026, 12, 1, 0, 30, tzinfo=timezone(timedelta(hours=1)))) == "2026-11"
+
+
+def test_an_hour_that_a_zone_repeats_is_told_apart() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    again = datetime(2026, 10, 25, 2, 0, 1, tzinfo=berlin, fold=1)  # 01:00:01 UTC, the second 02:00:01 of that day
+    assert hours.last_closed(again, timedelta(seconds=5)) == datetime(2026, 10, 24, 23, tzinfo=UTC)
+    assert len(list(hours.span(datetime(2026, 10, 25, tzinfo=berlin), datetime(2026, 10, 26, tzinfo=berlin)))) == 25

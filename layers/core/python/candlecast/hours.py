@@ -41,12 +41,12 @@ def on_grid(instant: datetime) -> bool:
 
 def last_closed(now: datetime, grace: timedelta = timedelta(0)) -> datetime:
     """Open time of the newest candle with ``open_time + 1 h + grace <= now``."""
-    return floor(now - grace) - HOUR
+    return floor(now.astimezone(UTC) - grace) - HOUR  # in UTC: a zone's own arithmetic ignores its DST changes
 
 
 def span(start: datetime, end: datetime) -> Iterator[datetime]:
     """Every hour of [start, end)."""
-    hour = start
+    hour = start.astimezone(UTC)
     while hour < end:
         yield hour
         hour += HOUR
