@@ -22,7 +22,7 @@ from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.services import apigateway_v1, cloudwatch, eventbridge, lambda_svc, sqs, stepfunctions
 from ministack.services import cloudwatch_logs as logs
 
-from localstack.embedded import alarms, embedded_metrics, layers, query_protocol, roles, training_task
+from localstack.embedded import alarms, embedded_metrics, layers, query_protocol, rest_api, roles, training_task
 
 Document = dict[str, Any]
 log = logging.getLogger("embedded")
@@ -37,7 +37,7 @@ def close_all(alarm_seconds: float, layer_folder: Path) -> None:
     metrics_from_logs()
     alarm_evaluation(alarm_seconds)
     alarm_query_protocol()
-    rest_api_metrics()
+    rest_api_records()
     queue_metrics(alarm_seconds)
     execution_metrics()
     execution_ends()
@@ -214,28 +214,23 @@ def alarm_query_protocol() -> None:
     app.SERVICE_HANDLERS["monitoring"] = monitoring
 
 
-def rest_api_metrics() -> None:
-    """Plain: API Gateway writes no metrics, so that no alarm on 5XXError can fire."""
+def rest_api_records() -> None:
+    """Plain: API Gateway writes neither metrics, so that no alarm on 5XXError can fire, nor access logs."""
     execute = apigateway_v1.handle_execute
 
-    async def measured(api_id: str, stage: str, *request: Any) -> Any:
+    async def recorded(api_id: str, stage: str, method: str, path: str, headers: dict[str, str], *rest: Any) -> Any:
         started = time.time()
-        answer = await execute(api_id, stage, *request)
-        scope = apigateway_v1.find_api_scope(api_id)
-        if scope is not None:
+        answer = await execute(api_id, stage, method, path, headers, *rest)
+        if (scope := apigateway_v1.find_api_scope(api_id)) is not None:
+            timing = started, time.time() - started
             with request_scope(*scope):
-                _record_request(apigateway_v1._rest_apis[api_id]["name"], stage, answer[0], time.time() - started)
+                served = rest_api.Served(
+                    api_id, stage, method, path, headers, *timing, answer[0], len(answer[2] or b"")
+                )
+                rest_api.record(served)
         return answer
 
-    apigateway_v1.handle_execute = measured
-
-
-def _record_request(api: str, stage: str, status: int, seconds: float) -> None:
-    counts = {"Count": 1, "4XXError": int(400 <= status < 500), "5XXError": int(status >= 500)}
-    for dimensions in ({"ApiName": api}, {"ApiName": api, "Stage": stage}):
-        for name, count in counts.items():
-            cloudwatch.record_metric("AWS/ApiGateway", name, count, "Count", dimensions)
-        cloudwatch.record_metric("AWS/ApiGateway", "Latency", seconds * 1000, "Milliseconds", dimensions)
+    apigateway_v1.handle_execute = recorded
 
 
 def execution_metrics() -> None:

@@ -151,6 +151,25 @@ def test_a_rest_api_writes_the_metrics_that_its_alarms_need(emulator: Emulator, 
     assert metrics(emulator) == {"Count": 1, "5XXError": 1, "4XXError": 0}
 
 
+def test_a_rest_api_writes_its_access_log(emulator: Emulator, plain: Emulator) -> None:
+    def line(emulator: Emulator) -> list[str]:
+        group, url = f"group-{uuid.uuid4()}", rest_api(emulator, emulator.function(RESPOND), permitted=True)
+        logs = emulator.client("logs")
+        logs.create_log_group(logGroupName=group)
+        destination = f"arn:aws:logs:eu-central-1:000000000000:log-group:{group}"
+        format_ = "$context.httpMethod $context.path $context.status $context.identity.apiKeyId"
+        changes = {"/accessLogSettings/destinationArn": destination, "/accessLogSettings/format": format_}
+        emulator.client("apigateway").update_stage(
+            restApiId=url.split("/")[4], stageName="v1",
+            patchOperations=[{"op": "replace", "path": path, "value": value} for path, value in changes.items()],
+        )  # fmt: skip
+        status_of(url)
+        return [event["message"] for event in logs.filter_log_events(logGroupName=group)["events"]]
+
+    assert line(plain) == []
+    assert line(emulator) == ["GET /v1/ 200 -"]
+
+
 def test_executions_are_counted_by_how_they_end(emulator: Emulator, plain: Emulator) -> None:
     def counted(emulator: Emulator) -> set[str]:
         machine = emulator.machine({"Stop": {"Type": "Fail", "Error": "Named"}})
