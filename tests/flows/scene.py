@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 START = datetime(2025, 3, 1, tzinfo=UTC)
 """First replayed hour of every flow."""
 
-SYMBOLS = ["HOUR-USDT", "EVENT-USDT", "TWICE-USDT", "HTTP-USDT", "LOOP-USDT", "DENY-USDT", "CLI-USDT"]
+SYMBOLS = ["HOUR-USDT", "EVENT-USDT", "TWICE-USDT", "HTTP-USDT", "BTC-USDT", "DENY-USDT"]
 
 
 def free_port() -> int:
@@ -35,7 +35,7 @@ def derived_settings(state: Path) -> Path:
         "drift": {
             "mode": "absolute",
             "window_hours": 24,
-            "absolute_threshold": 0.008,
+            "absolute_threshold": 0.01,
             "consecutive_checks": 1,
             "minimum_hours": 20,
             "cooldown_hours": 24,

@@ -1,11 +1,12 @@
 """Every hour: candles in, forecast out, by events; twice is once."""
 
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from candlecast import hours
+from candlecast.forecast import Forecast
 from localstack.demo.deployed import Deployed
 from tests.flows.scene import START, candles_stored
 
@@ -36,7 +37,7 @@ def test_without_a_champion_the_baseline_is_forecast_and_settled_when_its_hour_h
     for hour in hours.span(START, START + 3 * hours.HOUR):
         stack.ingest_hour(symbol, hour)
         stack.await_forecast(symbol, hour)
-    first, second, third = stack.forecasts.range(symbol, START, START + 3 * hours.HOUR).forecasts
+    first, second, third = settled(stack, symbol, START + hours.HOUR)
     assert {f.model_version for f in (first, second, third)} == {"baseline"}
     assert {f.predicted_return for f in (first, second, third)} == {0.0}
     assert all(f.lower_return < 0 < f.upper_return for f in (first, second, third))
@@ -57,6 +58,16 @@ def test_the_same_event_twice_changes_nothing(stack: Deployed) -> None:
     stack.invoke("predict", candles_stored(symbol))
     assert stored(stack, symbol) == before
     assert stack.forecasts.get(symbol, START) == made
+
+
+def settled(stack: Deployed, symbol: str, last: datetime) -> tuple[Forecast, ...]:
+    """The symbol's forecasts, once that of the hour *last* is settled: predict forecasts first and settles then."""
+    for _ in range(100):
+        forecasts = stack.forecasts.range(symbol, START, START + 3 * hours.HOUR).forecasts
+        if any(f.target_hour == last and f.settlement for f in forecasts):
+            break
+        time.sleep(0.1)
+    return forecasts
 
 
 def stored(stack: Deployed, symbol: str) -> dict[str, str]:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -83,7 +84,7 @@ def test_what_cannot_be_answered_is_a_problem_with_a_remedy(
 
 
 def test_the_command_line_shows_the_same_forecast(served: Deployed) -> None:
-    command = [sys.executable, "-m", "candlecast.cli", "predict", "--hour", "0", "--json"]
+    command = [str(Path(sys.executable).with_name("candlecast")), "predict", "--hour", "0", "--json"]
     asked = ["--date", DATE["date"], "--symbol", SYMBOL]
     done = subprocess.run([*command, *asked], capture_output=True, text=True, env=os.environ, timeout=60, check=False)
     assert done.returncode == 0, done.stderr

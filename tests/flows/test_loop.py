@@ -10,7 +10,7 @@ from localstack.demo.deployed import Deployed
 from tests.flows.scene import START
 
 pytestmark = pytest.mark.timeout(900)
-SYMBOL = "LOOP-USDT"
+SYMBOL = "BTC-USDT"
 CHANGE = START + timedelta(hours=30)
 
 
