@@ -24,7 +24,7 @@ def clients() -> Iterator[Clients]:
             patch.delenv(name, raising=False)
         patch.setenv("AWS_DEFAULT_REGION", REGION)
         made: dict[str, Any] = {}
-        yield lambda service: made.get(service) or made.setdefault(service, boto3.client(service))  # type: ignore[call-overload]  # by name
+        yield lambda service: made.get(service) or made.setdefault(service, boto3.client(service))
 
 
 @pytest.fixture
