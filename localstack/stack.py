@@ -73,7 +73,8 @@ def _ensure(part: Part, state: Path, said: Console) -> None:
         return
     with said.status(f"Starting the {part.name}"):
         processes.stop(state, part.name)  # it runs, but with other settings, or does not answer
-        environment = processes.interpreter_environment(os.environ)
+        # Many threads with an arena of memory each would keep what a deployment needed for a moment.
+        environment = processes.interpreter_environment(os.environ) | {"MALLOC_ARENA_MAX": "2"}
         running = processes.start(part, state, ROOT, environment, PATIENCE)
     said.print(f"The {part.name} runs: [bold]{part.url}[/] (process {running.pid})")
 

@@ -9,14 +9,14 @@ registration tables. `python -m localstack.stack up` starts it.
 
 import argparse
 import atexit
+import contextlib
+import ctypes
 import hashlib
 import json
 import logging
 import os
 import shutil
 import sys
-import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -98,19 +98,30 @@ def save_often(seconds: float) -> None:
     from ministack import app
     from ministack.core import persistence
 
+    from localstack.embedded import periodic
+
     saved: dict[str, str] = {}
-    while True:
-        time.sleep(seconds)
+
+    def save() -> None:
         for service, get_state in app._build_persistence_save_dict().items():
             try:
                 state = get_state()
-                mark = hashlib.sha256(json.dumps(state, default=_outline, sort_keys=False).encode()).hexdigest()
-            except Exception:  # the state changed while it was copied: the next round saves it
-                log.debug("%s not saved", service, exc_info=True)
+                mark = hashlib.sha256(json.dumps(state, default=_outline).encode()).hexdigest()
+            except Exception:  # it changed while it was copied: the next round saves it
+                log.debug("%s is not saved", service, exc_info=True)
                 continue
             if state is not None and saved.get(service) != mark:
                 persistence.save_state(service, state)
                 saved[service] = mark
+        _give_memory_back()
+
+    load = app._load_persisted_state
+
+    def load_and_go_on_saving() -> None:
+        load()  # before this, all is empty: a save would replace what is to be loaded
+        periodic.repeat(save, seconds)
+
+    app._load_persisted_state = load_and_go_on_saving
 
 
 def _outline(value: Any) -> Any:
@@ -120,12 +131,18 @@ def _outline(value: Any) -> Any:
     return [[repr(key), item] for key, item in value._data.items()]
 
 
+def _give_memory_back() -> None:
+    """Layers pass through memory when they are deployed; the C library would keep what they took."""
+    with contextlib.suppress(AttributeError, OSError):  # glibc alone has it
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def main() -> None:
     arguments = parse_arguments()
     configure(arguments)
     register(arguments)
     if arguments.save_seconds:
-        threading.Thread(target=save_often, args=(arguments.save_seconds,), daemon=True, name="save").start()
+        save_often(arguments.save_seconds)
     from ministack import app
 
     sys.argv = ["ministack"]  # it parses arguments of its own

@@ -11,7 +11,6 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -19,10 +18,19 @@ from urllib.parse import parse_qs
 from ministack import app
 from ministack.core import lambda_runtime
 from ministack.core.responses import get_account_id, get_region, request_scope
-from ministack.services import apigateway_v1, cloudwatch, eventbridge, lambda_svc, sqs, stepfunctions
+from ministack.services import apigateway_v1, cloudwatch, eventbridge, lambda_svc, s3, sqs, stepfunctions
 from ministack.services import cloudwatch_logs as logs
 
-from localstack.embedded import alarms, embedded_metrics, layers, query_protocol, rest_api, roles, training_task
+from localstack.embedded import (
+    alarms,
+    embedded_metrics,
+    layers,
+    periodic,
+    query_protocol,
+    rest_api,
+    roles,
+    training_task,
+)
 
 Document = dict[str, Any]
 log = logging.getLogger("embedded")
@@ -34,6 +42,7 @@ def close_all(alarm_seconds: float, layer_folder: Path) -> None:
     lambda_exception_types()
     lambda_logs()
     lambda_idle_workers()
+    s3_memory()
     metrics_from_logs()
     alarm_evaluation(alarm_seconds)
     alarm_query_protocol()
@@ -48,7 +57,7 @@ def close_all(alarm_seconds: float, layer_folder: Path) -> None:
     state_machine_permissions()
 
 
-# --- Lambda -----------------------------------------------------------------------------------------------------------
+# --- Lambda and S3 ----------------------------------------------------------------------------------------------------
 
 
 def lambda_layers(folder: Path) -> None:
@@ -125,6 +134,20 @@ def lambda_idle_workers() -> None:
     lambda_svc.reap_idle_workers = reap
 
 
+def s3_memory() -> None:
+    """Plain: every version of every object stays in memory although it is on disk as well."""
+    persist = s3._persist_object
+
+    def persist_and_let_go(bucket: str, key: str, record: Any) -> None:
+        persist(bucket, key, record)
+        for version in s3._object_versions.get((bucket, key)) or []:
+            current = version["version_id"] == record.get("version_id")
+            if current or s3._version_file_exists(bucket, key, version["version_id"]):
+                version["data"] = None
+
+    s3._persist_object = persist_and_let_go
+
+
 # --- CloudWatch -------------------------------------------------------------------------------------------------------
 
 
@@ -156,7 +179,7 @@ def alarm_evaluation(seconds: float) -> None:
                 cloudwatch._evaluate_all_alarms()
 
     cloudwatch._evaluate_alarm = evaluate
-    _repeat(evaluate_all, seconds)
+    periodic.repeat(evaluate_all, seconds)
 
 
 def queue_metrics(seconds: float) -> None:
@@ -174,19 +197,7 @@ def queue_metrics(seconds: float) -> None:
                     metric = ("AWS/SQS", "ApproximateNumberOfMessagesVisible", count, "Count")
                     cloudwatch.record_metric(*metric, {"QueueName": letters["name"]})
 
-    _repeat(record, seconds)
-
-
-def _repeat(action: Callable[[], None], seconds: float) -> None:
-    def loop() -> None:
-        while True:
-            time.sleep(seconds)
-            try:
-                action()
-            except Exception:
-                log.exception("%s failed; it is tried again", action.__qualname__)
-
-    threading.Thread(target=loop, daemon=True).start()
+    periodic.repeat(record, seconds)
 
 
 def alarm_query_protocol() -> None:
@@ -236,18 +247,17 @@ def rest_api_records() -> None:
 def execution_metrics() -> None:
     """Plain: Step Functions writes no metrics, so that no alarm on ExecutionsFailed can fire."""
     tell = stepfunctions._emit_execution_status_event
-    names = {"RUNNING": "Started", "SUCCEEDED": "Succeeded", "FAILED": "Failed", "ABORTED": "Aborted",
-             "TIMED_OUT": "TimedOut"}  # fmt: skip
 
     def measured(execution: Document) -> None:
         tell(execution)
+        status = execution["status"].title().replace("_", "").replace("Running", "Started")
         dimensions = {"StateMachineArn": execution["stateMachineArn"]}
-        cloudwatch.record_metric("AWS/States", f"Executions{names[execution['status']]}", 1, "Count", dimensions)
+        cloudwatch.record_metric("AWS/States", f"Executions{status}", 1, "Count", dimensions)
 
     stepfunctions._emit_execution_status_event = measured
 
 
-# --- Step Functions ---------------------------------------------------------------------------------------------------
+# --- Step Functions and EventBridge -----------------------------------------------------------------------------------
 
 
 def execution_ends() -> None:
@@ -277,9 +287,6 @@ def execution_ends() -> None:
             fail(execution, error, cause)
 
     stepfunctions._run_execution, stepfunctions._fail_execution = limited, fail_running
-
-
-# --- EventBridge ------------------------------------------------------------------------------------------------------
 
 
 def event_times() -> None:

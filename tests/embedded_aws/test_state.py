@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from localstack.processes import memory
 from tests.embedded_aws.emulator import Emulator, allow, eventually
 
 ECHO = """
@@ -87,3 +88,21 @@ def test_a_crash_loses_only_what_came_after_the_last_save(make_emulator: Callabl
     emulator.kill()
     emulator.start()
     assert read_back(emulator) == EVERYTHING
+
+
+def test_old_versions_of_objects_stay_on_disk_not_in_memory(emulator: Emulator, plain: Emulator) -> None:
+    def megabytes_kept(emulator: Emulator) -> float:
+        bucket, s3 = emulator.bucket(), emulator.client("s3")
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        assert emulator.process is not None
+        before = memory(emulator.process.pid)
+        versions = [
+            s3.put_object(Bucket=bucket, Key="k", Body=bytes([number]) * 8_000_000)["VersionId"] for number in range(12)
+        ]
+        for number in (0, 11):
+            body = s3.get_object(Bucket=bucket, Key="k", VersionId=versions[number])["Body"].read()
+            assert body == bytes([number]) * 8_000_000
+        return (memory(emulator.process.pid) - before) / 1e6
+
+    assert megabytes_kept(plain) > 80
+    assert megabytes_kept(emulator) < 60
