@@ -39,7 +39,7 @@ log = logging.getLogger("embedded")
 def close_all(alarm_seconds: float, layer_folder: Path) -> None:
     """Closes every gap; alarms are evaluated, and queues measured, every *alarm_seconds*."""
     lambda_layers(layer_folder)
-    lambda_exception_types()
+    lambda_failures()
     lambda_logs()
     lambda_idle_workers()
     s3_memory()
@@ -68,14 +68,18 @@ def lambda_layers(folder: Path) -> None:
     layers.keep_archives_as_files(store)
 
 
-def lambda_exception_types() -> None:
-    """Plain: the errorType of a failed function is always Runtime.HandlerError, which no Retry or Catch names."""
-    _change_worker('"error": str(e), "trace"', '"error": str(e), "type": type(e).__name__, "trace"')
+def lambda_failures() -> None:
+    """Plain: the errorType of a failed function is always Runtime.HandlerError, which no Retry or Catch names; and
+    its worker is ended, so that the next call is a cold start. It tells failures as answers now, turned back here."""
+    said = '"status": "error", "error": str(e), "trace": traceback.format_exc()'
+    told = '"error": str(e), "type": type(e).__name__, "trace": traceback.format_exc()'
+    _change_worker(said, f'"status": "ok", "failure": {{{told}}}')
     answer: contextvars.ContextVar[Document | None] = contextvars.ContextVar("answer", default=None)
     invoke, execute = lambda_runtime.Worker.invoke, lambda_svc._execute_function_warm
 
     def remembering_invoke(worker: Any, *args: Any, **named: Any) -> Document:
         result: Document = invoke(worker, *args, **named)
+        result |= {"status": "error", **result["failure"]} if "failure" in result else {}
         answer.set(result)
         return result
 
@@ -94,12 +98,8 @@ def lambda_exception_types() -> None:
 def lambda_logs() -> None:
     """Plain: it guesses when a function has printed its last line: 50 ms after a call that printed nothing, and too
     soon on a busy machine, which hands the rest to the next call."""
-    end = "end of the log"
-    _change_worker("_real_stdout.flush()\n\nrun()", f"""sys.stderr.flush()
-        os.write(2, b"{end}\\n")
-        _real_stdout.flush()
-
-run()""")  # fmt: skip
+    end, last = "end of the log", "_real_stdout.flush()\n\nrun()"
+    _change_worker(last, f'sys.stderr.flush(); os.write(2, b"{end}\\n"); {last}')
 
     def drain(worker: Any, **_: float) -> str:
         lines: list[str] = []

@@ -21,6 +21,29 @@ def test_a_failed_function_tells_its_exceptions_class(
     assert "raise TooLittleData" in "".join(failure["stackTrace"])
 
 
+COUNT = """
+calls = 0
+def handler(event, context):
+    global calls
+    calls += 1
+    print("asked")
+    if event:
+        raise ValueError("no")
+    return calls
+"""
+
+
+def test_a_function_that_failed_goes_on_in_the_same_worker(emulator: Emulator, plain: Emulator) -> None:
+    def calls(emulator: Emulator) -> Any:
+        function = emulator.function(COUNT)
+        for event in ({}, {"fail": 1}):
+            emulator.invoke(function, event)
+        return emulator.invoke(function, {})
+
+    assert calls(plain) == 1
+    assert calls(emulator) == 3
+
+
 def test_a_state_machine_catches_by_the_exceptions_class(
     emulator: Emulator, plain: Emulator, function: str, plain_function: str
 ) -> None:
