@@ -49,6 +49,7 @@ module "retraining" {
     volume_gb          = local.settings.training.volume_gb
     max_runtime        = local.settings.training.max_runtime_minutes * 60
     image              = local.settings.training.image
+    repository         = local.settings.training.image == null && !local.emulated
     schedule           = local.settings.schedules.retrain
   }
 }

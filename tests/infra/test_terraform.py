@@ -85,3 +85,8 @@ def test_only_health_needs_no_api_key(development: Stack) -> None:
     assert [address for address, method in methods.items() if not method["api_key_required"]] == [
         'module.api.aws_api_gateway_method.route["health"]'
     ]
+
+
+def test_only_aws_gets_a_repository_for_the_training_image(development: Stack, emulated: Stack) -> None:
+    assert len(development.of_type("aws_ecr_repository")) == 1
+    assert not emulated.of_type("aws_ecr_repository")

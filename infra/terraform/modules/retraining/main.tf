@@ -5,14 +5,11 @@ locals {
   arn  = "arn:${var.retraining.partition}:states:${var.retraining.region}:${var.retraining.account}:stateMachine:${local.name}"
   jobs = "arn:${var.retraining.partition}:sagemaker:${var.retraining.region}:${var.retraining.account}:training-job/${var.retraining.prefix}-*"
 
-  image = coalesce(var.retraining.image, "${aws_ecr_repository.training.repository_url}:latest")
-  # Of "<account>.dkr.ecr.<region>.amazonaws.com/<repository>:<tag>", wherever it lies.
-  image_repository = var.retraining.image == null ? aws_ecr_repository.training.arn : format(
-    "arn:${var.retraining.partition}:ecr:%s:%s:repository/%s",
-    regex("\\.ecr\\.([a-z0-9-]+)\\.", var.retraining.image)[0],
-    split(".", var.retraining.image)[0],
-    regex("/([^:@]+)", var.retraining.image)[0],
-  )
+  registry = "${var.retraining.account}.dkr.ecr.${var.retraining.region}.amazonaws.com"
+  image    = coalesce(var.retraining.image, "${local.registry}/${var.retraining.prefix}-training:latest")
+  # The repository of "<account>.dkr.ecr.<region>.amazonaws.com/<repository>:<tag>", wherever it lies.
+  image_parts      = regex("^([0-9]+)\\.dkr\\.ecr\\.([a-z0-9-]+)\\.amazonaws\\.com/([^:@]+)", local.image)
+  image_repository = "arn:${var.retraining.partition}:ecr:${local.image_parts[1]}:${local.image_parts[0]}:repository/${local.image_parts[2]}"
 }
 
 resource "aws_sfn_state_machine" "retraining" {
@@ -41,7 +38,10 @@ resource "aws_sfn_state_machine" "retraining" {
   depends_on = [aws_iam_role_policy.machine]
 }
 
+# Emulators run a local program in the image's place and need no repository.
 resource "aws_ecr_repository" "training" {
+  count = var.retraining.repository ? 1 : 0
+
   name         = "${var.retraining.prefix}-training"
   force_delete = true # images are built from this repository's code at any time
 
@@ -55,7 +55,9 @@ resource "aws_ecr_repository" "training" {
 }
 
 resource "aws_ecr_lifecycle_policy" "training" {
-  repository = aws_ecr_repository.training.name
+  count = var.retraining.repository ? 1 : 0
+
+  repository = aws_ecr_repository.training[0].name
 
   policy = jsonencode({
     rules = [{

@@ -1,5 +1,5 @@
 variable "retraining" {
-  description = "Training jobs and the state machine around them. max_runtime and drift_timeout in seconds; image null: the repository made here, tag latest."
+  description = "Training jobs and the state machine around them. max_runtime and drift_timeout in seconds; image null: <prefix>-training:latest of this account; repository: make that here."
   type = object({
     prefix             = string
     environment        = string
@@ -16,6 +16,7 @@ variable "retraining" {
     volume_gb          = number
     max_runtime        = number
     image              = optional(string)
+    repository         = bool
     schedule           = string
     concurrency        = optional(number, 4)
   })

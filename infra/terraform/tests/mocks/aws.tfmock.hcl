@@ -49,10 +49,3 @@ mock_resource "aws_sfn_state_machine" {
 mock_resource "aws_api_gateway_rest_api" {
   defaults = { execution_arn = "arn:aws:execute-api:eu-central-1:123456789012:mocked" }
 }
-
-mock_resource "aws_ecr_repository" {
-  defaults = {
-    arn            = "arn:aws:ecr:eu-central-1:123456789012:repository/candlecast-dev-training"
-    repository_url = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/candlecast-dev-training"
-  }
-}
