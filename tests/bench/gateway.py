@@ -1,4 +1,4 @@
-"""Warm requests through API Gateway: /predict against a no-op function behind a gateway made alike, interleaved."""
+"""Warm requests through API Gateway: /predict against a no-op function behind a gateway made alike, in turns."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import httpx
 from rich.table import Table
 
 from candlecast import settings as configuration
+from candlecast.errors import NotFound
 from infra import deploy
 from localstack.demo.deployed import Deployed
 
@@ -29,15 +30,27 @@ def measure(requests: int) -> Table:
     settings = configuration.load()
     stack = Deployed(settings, deploy.outputs(settings.environment))
     with no_op_url(stack) as no_op, httpx.Client(headers={"x-api-key": stack.api_key}, timeout=60) as client:
-        urls = {"no-op": no_op, "/predict": f"{stack.outputs['api_url']}/predict"}
+        predict = f"{stack.outputs['api_url']}/predict"
+        newest = stack.forecasts.newest(settings.symbols[0])
+        if newest is None:
+            raise NotFound("there is no forecast to ask for; run `make demo` first.")
+        hour = newest.target_hour
+        urls = {
+            "no-op": no_op,
+            "/predict, an hour": f"{predict}?date={hour:%Y-%m-%d}&hour={hour.hour}",
+            "/predict, the newest": predict,
+        }
+        pause = 1.2 / settings.api.throttle_rate  # a key may not ask more often
         for url in [*urls.values()] * 5:
             client.get(url).raise_for_status()
+            time.sleep(pause)
         taken: dict[str, list[float]] = {name: [] for name in urls}
         for _ in range(requests):
             for name, url in urls.items():
                 began = time.perf_counter()
                 client.get(url).raise_for_status()
                 taken[name].append((time.perf_counter() - began) * 1000)
+            time.sleep(pause)
     table = Table("", "median ms", "p99 ms", "times no-op", title=f"{requests} warm requests each, one at a time")
     base = statistics.median(taken["no-op"])
     for name, times in taken.items():
@@ -48,7 +61,7 @@ def measure(requests: int) -> Table:
 
 @contextmanager
 def no_op_url(stack: Deployed) -> Iterator[str]:
-    """A function that does nothing, behind a REST API with the same proxy integration; gone afterwards."""
+    """A function that does nothing, behind a REST API of the same kind and with the same key; gone afterwards."""
     functions, gateway, name = stack.client("lambda"), stack.client("apigateway"), stack.settings.name("bench-no-op")
     role = functions.get_function_configuration(FunctionName=stack.settings.name("api"))["Role"]
     archive = io.BytesIO()
@@ -64,7 +77,9 @@ def no_op_url(stack: Deployed) -> Iterator[str]:
     api = gateway.create_rest_api(name=name)["id"]
     try:
         root = gateway.get_resources(restApiId=api)["items"][0]["id"]
-        gateway.put_method(restApiId=api, resourceId=root, httpMethod="GET", authorizationType="NONE")
+        gateway.put_method(
+            restApiId=api, resourceId=root, httpMethod="GET", authorizationType="NONE", apiKeyRequired=True
+        )
         region, arn = stack.settings.region, made["FunctionArn"]
         gateway.put_integration(
             restApiId=api, resourceId=root, httpMethod="GET", type="AWS_PROXY", integrationHttpMethod="POST",
@@ -74,7 +89,12 @@ def no_op_url(stack: Deployed) -> Iterator[str]:
             FunctionName=name, StatementId="api", Action="lambda:InvokeFunction", Principal="apigateway.amazonaws.com"
         )
         gateway.create_deployment(restApiId=api, stageName="v1")
+        metered = gateway.create_usage_plan(name=name, apiStages=[{"apiId": api, "stage": "v1"}])["id"]
+        key = gateway.get_api_keys(nameQuery=stack.outputs["api_key_name"])["items"][0]["id"]
+        gateway.create_usage_plan_key(usagePlanId=metered, keyId=key, keyType="API_KEY")
         yield f"{stack.settings.endpoint}/restapis/{api}/v1/_user_request_/"
     finally:
+        for plan in (p["id"] for p in gateway.get_usage_plans()["items"] if p["name"] == name):
+            gateway.delete_usage_plan(usagePlanId=plan)
         gateway.delete_rest_api(restApiId=api)
         functions.delete_function(FunctionName=name)
