@@ -73,7 +73,7 @@ async def predict(
     was known then (`kind`: backfill).
     """
     if date is None and hour is None and tz is None:
-        return answer(PredictAnswer.at(_newest(platform, symbol), now))
+        return answer(PredictAnswer.at(_newest(platform, symbol, now), now))
     if date is None or hour is None:
         raise Problem(
             "wrong-parameter",
@@ -107,8 +107,9 @@ async def forecasts(
     return answer(ForecastPage.model_construct(symbol=symbol, forecasts=found, next_cursor=page.cursor))
 
 
-def _newest(platform: Platform, symbol: str) -> Forecast:
-    found = platform.forecasts.newest(symbol)
+def _newest(platform: Platform, symbol: str, now: datetime) -> Forecast:
+    # The present hour's, but for its first minute: one read of one item.
+    found = platform.forecasts.get(symbol, hours.floor(now)) or platform.forecasts.newest(symbol)
     if found is None:
         raise Problem(
             "no-forecast",
