@@ -14,9 +14,10 @@ from mangum import Mangum
 from mangum.types import LambdaContext
 
 from candlecast import settings
+from candlecast.errors import BadEvent
 from candlecast.forecast_table import ForecastTable
 from candlecast.registry import Registry
-from candlecast.telemetry import logger, tracer
+from candlecast.telemetry import logger, measure, tracer
 from lambdas.api import problems
 from lambdas.api.app import create_app
 from lambdas.api.platform import Platform
@@ -36,9 +37,13 @@ _PREDICT = Config(connect_timeout=2, read_timeout=25, retries={"total_max_attemp
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler(capture_response=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answers one request."""
+    """Answers one request. Raises BadEvent unless the event is a request to the REST API."""
+    if not {"httpMethod", "path", "requestContext"} <= event.keys():
+        raise BadEvent("the api function answers REST API requests only; ask it over HTTP, through API Gateway.")
     answer = application()(event, context)
-    logger.info("answered", extra={"path": event["path"], "status": answer["statusCode"]})
+    status = answer["statusCode"]
+    logger.info("answered", extra={"path": event["path"], "status": status})
+    measure(settings.load().environment, None, Answers=1, Problems=int(status >= 400))
     return answer
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from candlecast import hours, settings
+from candlecast.errors import BadEvent
 from lambdas.api import handler, problems
 from tests.functions.api.scene import NOW, Context, World, a_forecast, answer_of, rest_event
 
@@ -95,7 +97,15 @@ def test_the_openapi_document_describes_units_and_problems(world: World) -> None
     assert "security" not in document["paths"]["/health"]["get"]
 
 
-def test_the_deployed_handler_answers_from_its_environment(monkeypatch: pytest.MonkeyPatch, world: World) -> None:
+@pytest.mark.parametrize("event", [{}, {"time": "2026-11-20T15:00:00Z"}, {"path": "/predict"}])
+def test_an_event_that_is_no_request_is_refused(event: dict[str, Any]) -> None:
+    with pytest.raises(BadEvent, match="through API Gateway"):
+        handler.handler(event, Context())
+
+
+def test_the_deployed_handler_answers_from_its_environment(
+    monkeypatch: pytest.MonkeyPatch, world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
     world.forecasts.put(a_forecast(hours.floor(NOW)))
     for name, value in {
         "BUCKET": world.name,
@@ -109,6 +119,8 @@ def test_the_deployed_handler_answers_from_its_environment(monkeypatch: pytest.M
     answer = answer_of(handler.handler(rest_event("/predict"), Context()))
 
     assert (answer.status, answer.body["model_version"]) == (200, "7")
+    (metrics,) = (d for d in map(json.loads, capsys.readouterr().out.splitlines()) if "_aws" in d)
+    assert (metrics["Answers"], metrics["Problems"], metrics["environment"]) == ([1.0], [0.0], "local")
     assert logging.getLogger("mangum").level == logging.WARNING
     handler.application.cache_clear()
     asyncio.get_event_loop_policy().get_event_loop().close()

@@ -16,15 +16,16 @@ logger = Logger()
 tracer = Tracer()
 
 
-def measure(environment: str, symbol: str, **values: float) -> None:
-    """Prints metrics of one symbol in the embedded metric format, dimensions {environment, symbol}.
+def measure(environment: str, symbol: str | None, **values: float) -> None:
+    """Prints metrics in the embedded metric format, dimensions {environment, symbol}; {environment} without a symbol.
 
     Alarms name exactly these dimensions, so Powertools' own `service` dimension is left out.
     Names ending in `Seconds` are durations, all others plain counts.
     """
     metrics = EphemeralMetrics(namespace=NAMESPACE, service="")
     metrics.add_dimension(name="environment", value=environment)
-    metrics.add_dimension(name="symbol", value=symbol)
+    if symbol is not None:
+        metrics.add_dimension(name="symbol", value=symbol)
     for name, value in values.items():
         unit = MetricUnit.Seconds if name.endswith("Seconds") else MetricUnit.Count
         metrics.add_metric(name=name, unit=unit, value=value)
