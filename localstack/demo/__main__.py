@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import botocore.exceptions
 import httpx
 import typer
+import yaml
 from rich.console import Console
 
 from candlecast import settings as configuration
 from candlecast.errors import CandlecastError
+from candlecast.settings import Settings
 from infra import deploy
 from localstack import stack
 from localstack.demo.deployed import Deployed, StageFailed
@@ -53,6 +58,8 @@ def _play(console: Console, market: str, history_days: int) -> None:
 
     settings = configuration.load()
     scenario = choose(market, settings, datetime.now(UTC), history_days)
+    if scenario.market == "live":
+        settings = _asking_real_exchanges(settings)
     console.print(f"[bold]candlecast[/]: {scenario.symbol} on the [bold]{scenario.label}[/]")
     console.print(
         f"  history {scenario.history_start:%Y-%m-%d} to {scenario.replay_start:%Y-%m-%d},"
@@ -76,10 +83,23 @@ def _play(console: Console, market: str, history_days: int) -> None:
         stage("Replay until drift retrains the model, and on", demo.provoke)
         stage("The API, asked by HTTP", demo.ask)
     finally:
-        demo.free_clock()
-        demo.stack.schedules(enabled=True)
+        with suppress(*UNREACHABLE):  # what ended the demo is what is told
+            demo.free_clock()
+            demo.stack.schedules(enabled=True)
     console.print(f"\n[bold]{time.monotonic() - started:5.0f} s  Summary[/]")
     show(console, demo)
+
+
+def _asking_real_exchanges(settings: Settings) -> Settings:
+    """The settings in force, but for the stand-in's addresses; for everything that this demo starts."""
+    document = configuration.read(configuration.location())
+    document["environments"][settings.environment].setdefault("exchange", {})["endpoints"] = {}
+    file = Path(settings.state).resolve() / "settings-live.yaml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(yaml.safe_dump(document))
+    os.environ["CANDLECAST_SETTINGS"] = str(file)
+    configuration.load.cache_clear()
+    return configuration.load()
 
 
 if __name__ == "__main__":
