@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cache
@@ -12,7 +11,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from candlecast import aws, settings
-from candlecast.errors import Retry, Stop
+from candlecast.errors import combined
 from candlecast.events import Bus
 from candlecast.lake import Lake
 from candlecast.registry import Registry
@@ -61,7 +60,7 @@ def _check_all(symbols: tuple[str, ...], now: datetime, parts: Platform) -> dict
         results = dict(zip(symbols, pool.map(lambda symbol: _attempt(symbol, now, parts), symbols), strict=True))
     failures = {symbol: result for symbol, result in results.items() if isinstance(result, Exception)}
     if failures:
-        raise _combined(failures)
+        raise combined(failures, len(symbols))
     return results
 
 
@@ -71,10 +70,3 @@ def _attempt(symbol: str, now: datetime, parts: Platform) -> dict[str, Any] | Ex
     except Exception as error:  # noqa: BLE001 (it must not stop the other symbols; the handler raises it at the end)
         logger.exception("drift check failed", extra={"symbol": symbol})
         return error
-
-
-def _combined(failures: Mapping[str, Exception]) -> Exception:
-    """One error for all, which says whether asking again may help."""
-    told = "; ".join(f"{symbol}: {type(error).__name__}: {error}" for symbol, error in failures.items())
-    kind = Stop if all(isinstance(error, Stop) for error in failures.values()) else Retry
-    return kind(f"the drift check failed for {told}")

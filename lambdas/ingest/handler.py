@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cache
@@ -12,7 +11,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from candlecast import aws, exchange, settings
-from candlecast.errors import Retry, Stop
+from candlecast.errors import combined
 from candlecast.events import Bus
 from candlecast.lake import Lake
 from candlecast.telemetry import logger, measure, tracer
@@ -45,7 +44,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         results = dict(zip(symbols, pool.map(lambda symbol: _attempt(symbol, request, parts), symbols), strict=True))
     failures = {symbol: result for symbol, result in results.items() if isinstance(result, Exception)}
     if failures:
-        raise _combined(failures, len(symbols))
+        raise combined(failures, len(symbols))
     return {"symbols": {s: result.record() for s, result in results.items() if isinstance(result, Outcome)}}
 
 
@@ -61,12 +60,3 @@ def _attempt(symbol: str, request: Request, parts: Platform) -> Outcome | Except
         values["FreshnessSeconds"] = (request.now - outcome.newest).total_seconds() - 3600
     measure(parts.settings.environment, symbol, **values)
     return outcome
-
-
-def _combined(failures: Mapping[str, Exception], asked: int) -> Exception:
-    """One error for all: the only one itself, else one that says whether asking again may help."""
-    if asked == 1:
-        return next(iter(failures.values()))
-    hopeless = all(isinstance(error, Stop) for error in failures.values())
-    told = "; ".join(f"{symbol}: {type(error).__name__}: {error}" for symbol, error in failures.items())
-    return (Stop if hopeless else Retry)(f"{len(failures)} of {asked} symbols failed: {told}")

@@ -191,7 +191,7 @@ def test_one_failing_symbol_does_not_stop_the_others_and_is_told_at_the_end(
         return read(dataset, symbol, *span)
 
     monkeypatch.setattr(world.lake, "read", fails)
-    with pytest.raises(raised, match=f"drift check failed for {SYMBOL}: {type(fault).__name__}"):
+    with pytest.raises(raised, match=f"1 of 2 symbols failed: {SYMBOL}: {type(fault).__name__}"):
         invoke({"time": "2024-03-20T00:15:00Z"})
 
     assert "reports/drift/symbol=ETH-USDT/latest.json" in world.stored()

@@ -19,6 +19,8 @@ Every message says what was wrong and what to do about it.
 Step Functions retries and catches by these class names: they are part of the contract with retrain.asl.json.
 """
 
+from collections.abc import Mapping
+
 
 class CandlecastError(Exception):
     """The root of all errors that candlecast raises on purpose."""
@@ -74,3 +76,12 @@ class TooLittleData(Stop):
 
 class BadBundle(Stop):
     """A model bundle that cannot be trusted or read."""
+
+
+def combined(failures: Mapping[str, Exception], asked: int) -> Exception:
+    """One error for the symbols that failed of *asked*: the only one itself, else one that says whether to retry."""
+    if asked == 1:
+        return next(iter(failures.values()))
+    hopeless = all(isinstance(error, Stop) for error in failures.values())
+    told = "; ".join(f"{symbol}: {type(error).__name__}: {error}" for symbol, error in failures.items())
+    return (Stop if hopeless else Retry)(f"{len(failures)} of {asked} symbols failed: {told}")
