@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from candlecast.errors import CandlecastError
+from candlecast.errors import Stop
 from infra import mirror
 
 MINIMUM = (1, 9)
@@ -24,7 +24,7 @@ INSTALL = "install it from https://developer.hashicorp.com/terraform/install"
 _DONE = {"create": "created", "update": "changed", "delete": "deleted"}
 
 
-class DeployFailed(CandlecastError):
+class DeployFailed(Stop):
     """Terraform is missing, or did not do what it was asked; the message holds its own words."""
 
 

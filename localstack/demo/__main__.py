@@ -16,11 +16,12 @@ import httpx
 import typer
 import yaml
 from rich.console import Console
+from rich.markup import escape
 
 from candlecast import settings as configuration
 from candlecast.errors import CandlecastError
 from candlecast.settings import Settings
-from infra import deploy
+from infra import binary, deploy
 from localstack import stack
 from localstack.demo.deployed import Deployed, StageFailed
 from localstack.demo.scenario import choose
@@ -28,7 +29,7 @@ from localstack.demo.stages import Demo
 from localstack.demo.summary import show
 
 EXPECTED = (CandlecastError, StageFailed)
-UNREACHABLE = (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, httpx.HTTPError, OSError)
+UNREACHABLE = (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, httpx.HTTPError)
 
 
 def main(
@@ -42,8 +43,8 @@ def main(
     except KeyboardInterrupt:
         console.print("\n[yellow]Interrupted.[/] `make demo` starts clean again; `make down` stops the local AWS.")
         sys.exit(130)
-    except (*EXPECTED, *UNREACHABLE) as error:
-        console.print(f"\n[red]The demo stopped here.[/] {error}")
+    except (*EXPECTED, *UNREACHABLE, OSError) as error:
+        console.print(f"\n[red]The demo stopped here.[/] {escape(str(error))}")
         if isinstance(error, UNREACHABLE):
             console.print("Is the local AWS still up? `make status` tells; `make demo` starts clean again.")
         sys.exit(1)
@@ -57,6 +58,7 @@ def _play(console: Console, market: str, history_days: int) -> None:
         action()
 
     settings = configuration.load()
+    binary.locate()  # without Terraform nothing is started
     scenario = choose(market, settings, datetime.now(UTC), history_days)
     if scenario.market == "live":
         settings = _asking_real_exchanges(settings)
