@@ -17,17 +17,12 @@ from tests.flows.scene import derived_settings
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     file = derived_settings(tmp_path_factory.mktemp("stack"))
-    patch = pytest.MonkeyPatch()
-    patch.setenv("CANDLECAST_SETTINGS", str(file))
-    patch.setenv("CANDLECAST_ENV", "local")
-    configuration.load.cache_clear()
     try:
-        local.up(market="simulated")
-        deploy.apply("local")
-        deployed = Deployed(configuration.load(), deploy.outputs("local"))
+        local.up(file, market="simulated")
+        deploy.apply("local", file)
+        settings = configuration.resolve(configuration.read(file), "local")
+        deployed = Deployed(settings, deploy.outputs("local", file))
         deployed.schedules(enabled=False)
         yield deployed
     finally:
-        local.down()
-        patch.undo()
-        configuration.load.cache_clear()
+        local.down(file)

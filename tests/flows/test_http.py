@@ -86,7 +86,8 @@ def test_what_cannot_be_answered_is_a_problem_with_a_remedy(
 def test_the_command_line_shows_the_same_forecast(served: Deployed) -> None:
     command = [str(Path(sys.executable).with_name("candlecast")), "predict", "--hour", "0", "--json"]
     asked = ["--date", DATE["date"], "--symbol", SYMBOL]
-    done = subprocess.run([*command, *asked], capture_output=True, text=True, env=os.environ, timeout=60, check=False)
+    env = os.environ | {"CANDLECAST_SETTINGS": str(Path(served.settings.state) / "settings.yaml")}
+    done = subprocess.run([*command, *asked], capture_output=True, text=True, env=env, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     shown = json.loads(done.stdout)
     answered = served.ask("/predict", DATE | {"hour": "0"}).body

@@ -7,7 +7,7 @@ import json
 import logging
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -103,10 +103,9 @@ def test_an_event_that_is_no_request_is_refused(event: dict[str, Any]) -> None:
         handler.handler(event, Context())
 
 
-def test_the_deployed_handler_answers_from_its_environment(
-    monkeypatch: pytest.MonkeyPatch, world: World, capsys: pytest.CaptureFixture[str]
-) -> None:
-    world.forecasts.put(a_forecast(hours.floor(NOW)))
+@pytest.fixture
+def deployed(monkeypatch: pytest.MonkeyPatch, world: World) -> Iterator[World]:
+    """The handler's own wiring, as its environment variables say."""
     for name, value in {
         "BUCKET": world.name,
         "TABLE": world.name,
@@ -115,6 +114,13 @@ def test_the_deployed_handler_answers_from_its_environment(
         monkeypatch.setenv(f"CANDLECAST_{name}", value)
     settings.load.cache_clear()
     handler.application.cache_clear()
+    yield world
+    handler.application.cache_clear()
+    asyncio.get_event_loop_policy().get_event_loop().close()
+
+
+def test_the_deployed_handler_answers_from_its_environment(deployed: World, capsys: pytest.CaptureFixture[str]) -> None:
+    deployed.forecasts.put(a_forecast(hours.floor(NOW)))
 
     answer = answer_of(handler.handler(rest_event("/predict"), Context()))
 
@@ -122,8 +128,6 @@ def test_the_deployed_handler_answers_from_its_environment(
     (metrics,) = (d for d in map(json.loads, capsys.readouterr().out.splitlines()) if "_aws" in d)
     assert (metrics["Answers"], metrics["Problems"], metrics["environment"]) == ([1.0], [0.0], "local")
     assert logging.getLogger("mangum").level == logging.WARNING
-    handler.application.cache_clear()
-    asyncio.get_event_loop_policy().get_event_loop().close()
 
 
 def test_the_api_starts_without_the_data_and_model_packages() -> None:
