@@ -24,7 +24,7 @@ from candlecast.settings import Settings
 from infra import binary, deploy
 from localstack import stack
 from localstack.demo.deployed import Deployed, StageFailed
-from localstack.demo.scenario import choose
+from localstack.demo.scenario import DAY, QUIET_DAYS, choose
 from localstack.demo.stages import Demo
 from localstack.demo.summary import show
 
@@ -76,10 +76,10 @@ def _play(console: Console, market: str, history_days: int) -> None:
         stage("Backfill: history through ingest", demo.backfill)
         as_of = f"{scenario.replay_start:%Y-%m-%dT%H:%M:%SZ}"
         stage("Train: the first champion", lambda: demo.train("first model", {"as_of": as_of}))
-        quiet_end = scenario.change or scenario.replay_start + (scenario.end - scenario.replay_start) * 0.7
+        quiet_end = scenario.change or scenario.replay_start + QUIET_DAYS * DAY
         stage(
             "Replay: ingest, predict and the daily drift check",
-            lambda: demo.replay(scenario.replay_start, quiet_end.replace(hour=0)),
+            lambda: demo.replay(scenario.replay_start, quiet_end),
         )
         stage("The market changes", demo.change_market)
         stage("Replay until drift retrains the model, and on", demo.provoke)

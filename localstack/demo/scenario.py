@@ -20,6 +20,8 @@ Market = Literal["live", "simulated", "recorded"]
 DAY = timedelta(days=1)
 QUIET_DAYS = 16
 """Days replayed before the change: the gate needs `promotion.minimum_hours` hours that the champion has not seen."""
+WILD_DAYS = 7
+"""Days within which the change breaks the rule of drift: its window is a week."""
 AFTER_DAYS = 2
 """Days replayed after the retraining."""
 
@@ -49,7 +51,7 @@ def choose(asked: str, settings: Settings, now: datetime, history_days: int) -> 
             return choose("live" if _exchange_answers(settings) else "simulated", settings, now, history_days)
         case "live" | "simulated":
             end = hours.floor(now)
-            start = (end - (QUIET_DAYS + AFTER_DAYS + 5) * DAY).replace(hour=0)
+            start = (end - (QUIET_DAYS + WILD_DAYS + AFTER_DAYS) * DAY).replace(hour=0)
             return Scenario(
                 market="live" if asked == "live" else "simulated",
                 label="live market" if asked == "live" else "SIMULATED market",
@@ -98,7 +100,7 @@ def _recorded(folder: Path, symbol: str, settings: Settings, history_days: int) 
         history_start=history_start.replace(hour=0) + (DAY if history_start.hour else timedelta(0)),
         replay_start=start,
         change=change,
-        end=min(last, change + 12 * DAY),
+        end=min(last, change + (WILD_DAYS + AFTER_DAYS) * DAY),
     )
 
 

@@ -95,7 +95,7 @@ def _drift(demo: Demo) -> Table:
         table.add_column(heading)
     checks = demo.played.checks
     quiet = [c for c in checks if not c[1]["breach"]]
-    for when, verdict in [*quiet[-2:], *(c for c in checks if c[1]["breach"])]:
+    for when, verdict in [c for c in checks if c[1]["breach"] or c in quiet[-2:]]:
         figures = verdict["figures"]
         shown = [f"{figures['mae'] * 1e4:.1f} bp", f"{figures['relative']:.3f}"] if figures.get("mae") else ["-", "-"]
         started = "started" if verdict["execution"] else "in cooldown" if verdict["breach"] else ""
