@@ -25,7 +25,7 @@ from candlecast.settings import Settings, location, read, resolve
 from localstack import emulator_environment, processes
 from localstack.processes import Part, StackFailed
 
-__all__ = ["StackFailed", "down", "up"]
+__all__ = ["StackFailed", "down", "reset", "up"]
 
 ROOT = Path(__file__).parents[1]
 AWS, MARKET = "embedded AWS", "market"
@@ -87,6 +87,16 @@ def down(settings_path: Path | None = None, *, console: Console | None = None) -
             with said.status(f"Stopping the {name}; its state is being saved"):
                 stopped = processes.stop(local.state, name)
             said.print(f"The {name} {'has stopped' if stopped else 'was not running'}.")
+
+
+def reset(settings_path: Path | None = None, *, console: Console | None = None) -> None:
+    """Stops them and deletes their data, and what Terraform knows of it; the emulator's packages stay."""
+    local, said = _local(settings_path), console or Console(quiet=True)
+    down(settings_path, console=console)
+    for name in DATA:
+        target = local.state / name
+        target.unlink(missing_ok=True) if target.is_file() else shutil.rmtree(target, ignore_errors=True)
+    said.print(f"The data in {os.path.relpath(local.state)} is deleted.")
 
 
 def _local(settings_path: Path | None) -> Local:
@@ -204,17 +214,12 @@ def status() -> None:
     console.print(f"Logs: {processes.log_file(local.state, AWS).parent}", soft_wrap=True)
 
 
-@app.command()
-def reset(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+@app.command("reset")
+def reset_command(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
     """Stop them and delete their data: buckets, tables, functions, logs, and Terraform's knowledge of them."""
-    local, console = _local(None), Console(highlight=False)
     if not yes:
-        typer.confirm(f"Delete the data in {local.state}?", abort=True)
-    down(console=console)
-    for name in DATA:
-        target = local.state / name
-        target.unlink() if target.is_file() else shutil.rmtree(target, ignore_errors=True)
-    console.print(f"The data in {local.state} is deleted.")
+        typer.confirm(f"Delete the data in {_local(None).state}?", abort=True)
+    reset(console=Console(highlight=False))
 
 
 def main() -> None:

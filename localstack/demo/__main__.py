@@ -67,12 +67,13 @@ def _play(console: Console, market: str, history_days: int) -> None:
         f"  history {scenario.history_start:%Y-%m-%d} to {scenario.replay_start:%Y-%m-%d},"
         f" then hour by hour to {scenario.end:%Y-%m-%d}, by event time"
     )
+    if Path(settings.state, "aws").exists():
+        stage("A clean start: what an earlier run left is deleted", lambda: stack.reset(console=console))
     stage("The embedded AWS and the market", lambda: stack.up(market=scenario.source, console=console))
     stage("Layers and functions, deployed by Terraform", lambda: deploy.apply(settings.environment, console=console))
     demo = Demo(console, Deployed(settings, deploy.outputs(settings.environment)), scenario)
     demo.stack.schedules(enabled=False)  # an hourly event of today would overtake the replay
     try:
-        stage("A clean start: no candle, model or forecast left from an earlier run", demo.stack.empty)
         stage("Backfill: history through ingest", demo.backfill)
         as_of = f"{scenario.replay_start:%Y-%m-%dT%H:%M:%SZ}"
         stage("Train: the first champion", lambda: demo.train("first model", {"as_of": as_of}))

@@ -43,8 +43,6 @@ class Demo:
         """History by the ingest function, a quarter of a year per call, oldest first: features chain."""
         first, last = self.scenario.history_start, self.scenario.replay_start
         starts = list(_steps(first, last, 90 * DAY))
-        if self.scenario.market == "simulated":
-            self._market("DELETE", "/_market/regime")
         self._set_clock(last)
         with self._bar("candles", int((last - first) / hours.HOUR)) as (bar, task):
             for start in starts:
@@ -149,7 +147,7 @@ class Demo:
         if self.scenario.market != "live":
             self._market("PUT", "/_market/clock", {"now": hours.text(now)})
 
-    def _market(self, method: str, path: str, body: dict[str, Any] | None = None) -> None:
+    def _market(self, method: str, path: str, body: dict[str, Any]) -> None:
         endpoint = next(iter(self.stack.settings.exchange.endpoints.values()))
         self._http.request(method, str(httpx.URL(endpoint).join(path)), json=body).raise_for_status()
 
