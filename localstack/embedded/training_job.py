@@ -13,6 +13,7 @@ The folder is gone when the job has ended, as the instance is on AWS; what it pr
 import fnmatch
 import json
 import logging
+import math
 import os
 import queue
 import re
@@ -59,6 +60,9 @@ def advance(job: Job, secondary: str, message: str) -> None:
         transitions[-1]["EndTime"] = now
     transitions.append({"Status": secondary, "StartTime": now, "StatusMessage": message})
     status = "Stopped" if secondary == "MaxRuntimeExceeded" else secondary
+    if status in FINAL:  # before the status: who sees the job ended sees when
+        seconds = math.ceil(now - job["TrainingStartTime"]) if "TrainingStartTime" in job else 0
+        job.update(TrainingEndTime=now, TrainingTimeInSeconds=seconds, BillableTimeInSeconds=seconds)
     job.update(SecondaryStatus=secondary, LastModifiedTime=now)
     job["TrainingJobStatus"] = status if status in (*FINAL, "Stopping") else "InProgress"
 
@@ -70,7 +74,7 @@ def fail(job: Job, reason: str) -> None:
 
 def run(job: Job, host: Host, client: Callable[[str], Any], credentials: dict[str, str], stop: threading.Event) -> None:
     """Runs the job to its end; *client* and *credentials* (with region and endpoint) act as the job's role."""
-    folder, began = host.root / job["TrainingJobName"], None
+    folder = host.root / job["TrainingJobName"]
     while not host.slots.acquire(timeout=0.2):
         if stop.is_set():
             return advance(job, "Stopped", "Training job stopped")
@@ -79,7 +83,7 @@ def run(job: Job, host: Host, client: Callable[[str], Any], credentials: dict[st
         advance(job, "Downloading", "Downloading input data")
         paths = _lay_out(job, folder / "opt/ml", client("s3"))
         advance(job, "Training", "Training image download completed. Training in progress.")
-        began = job["TrainingStartTime"] = time.time()
+        job["TrainingStartTime"] = time.time()
         environment = _environment(job, folder, paths | image | credentials)
         told, code = _execute(job, command, cwd, environment, client("logs"), stop, host.grace)
         if told is None and code != 0:
@@ -99,8 +103,6 @@ def run(job: Job, host: Host, client: Callable[[str], Any], credentials: dict[st
     finally:
         host.slots.release()
         shutil.rmtree(folder, ignore_errors=True)
-        job["TrainingEndTime"] = time.time()
-        job["TrainingTimeInSeconds"] = job["BillableTimeInSeconds"] = int(time.time() - began + 0.999) if began else 0
 
 
 def _program(algorithm: dict[str, Any], images: Path) -> tuple[list[str], Path, dict[str, str]]:
