@@ -88,7 +88,7 @@ def _each(title: str, jobs: Sequence[Callable[[], T]], progress: Progress) -> li
             for future in as_completed(futures):
                 future.result()
                 progress.advance(task)
-        except BaseException:
+        except BaseException:  # an interrupt too: nothing more is begun
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return [future.result() for future in futures]

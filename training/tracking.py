@@ -122,7 +122,7 @@ def start(uri: str, artifacts: str | None, experiment: str, title: str) -> Itera
         run = Run(client, active.info.run_id)
         try:
             yield run
-        except BaseException:
+        except BaseException:  # SIGTERM too: nothing stays half-registered
             run.withdraw()
             raise
 

@@ -76,7 +76,7 @@ def _play(console: Console, market: str, history_days: int) -> None:
     try:
         stage("Backfill: history through ingest", demo.backfill)
         as_of = f"{scenario.replay_start:%Y-%m-%dT%H:%M:%SZ}"
-        stage("Train: the first champion", lambda: demo.train("first model", {"as_of": as_of}))
+        stage("Train: the first champion", lambda: demo.train({"as_of": as_of}))
         quiet_end = scenario.change or scenario.replay_start + QUIET_DAYS * DAY
         stage(
             "Replay: ingest, predict and the daily drift check",

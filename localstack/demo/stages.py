@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -27,8 +27,6 @@ class Played:
 
     checks: list[tuple[datetime, dict[str, Any]]] = field(default_factory=list)
     """Daily drift verdicts."""
-    trainings: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    """Why a training was started, and what came of it."""
     answers: list[tuple[str, Answer]] = field(default_factory=list)
 
 
@@ -42,24 +40,22 @@ class Demo:
     def backfill(self) -> None:
         """History by the ingest function, a quarter of a year per call, oldest first: features chain."""
         first, last = self.scenario.history_start, self.scenario.replay_start
-        starts = list(_steps(first, last, 90 * DAY))
         self._set_clock(last)
         with self._bar("candles", int((last - first) / hours.HOUR)) as (bar, task):
-            for start in starts:
+            start = first
+            while start < last:
                 end = min(start + 90 * DAY, last)
-                payload = {"time": last, "symbols": [self.scenario.symbol], "start": start, "end": end}
-                answer = self.stack.invoke("ingest", {k: _json(v) for k, v in payload.items()})
-                stored = answer["symbols"][self.scenario.symbol]
-                if "error" in stored:
-                    raise StageFailed(f"backfill of {start:%Y-%m-%d}: {stored['type']}: {stored['error']}")
+                payload = {"time": hours.text(last), "start": hours.text(start), "end": hours.text(end)}
+                self.stack.invoke("ingest", payload | {"symbols": [self.scenario.symbol]})
                 bar.advance(task, (end - start) / hours.HOUR)
+                start = end
 
-    def train(self, why: str, payload: dict[str, Any]) -> None:
+    def train(self, payload: dict[str, Any]) -> None:
         """A run of the retraining state machine, started as an operator would from the console."""
         self.console.print(
             f"  starting [bold]{self.stack.outputs['state_machine_arn'].rpartition(':')[2]}[/] with {payload}"
         )
-        self._finish_training(why, self.stack.start_retraining(payload))
+        self._finish_training(self.stack.start_retraining(payload))
 
     def replay(self, start: datetime, end: datetime, *, until_retrained: bool = False) -> datetime | None:
         """Every hour of [start, end) through ingest and, by its event, predict; drift daily, and what it starts.
@@ -69,14 +65,12 @@ class Demo:
         with self._bar("hours", int((end - start) / hours.HOUR)) as (bar, task):
             for hour in hours.span(start, end):
                 self._set_clock(hour.replace(minute=1))
-                answer = self.stack.ingest_hour(self.scenario.symbol, hour)["symbols"][self.scenario.symbol]
-                if "error" in answer:
-                    raise StageFailed(f"ingest of {hours.text(hour)}: {answer['type']}: {answer['error']}")
+                self.stack.ingest_hour(self.scenario.symbol, hour)
                 self.stack.await_forecast(self.scenario.symbol, hour)
                 bar.advance(task)
                 if hour.hour == 0 and (execution := self._daily_check(hour.replace(minute=15), bar)):
                     bar.stop()  # the terminal shows one thing in motion at a time
-                    self._finish_training("drift", execution)
+                    self._finish_training(execution)
                     if until_retrained:
                         return hour + hours.HOUR
                     bar.start()
@@ -102,7 +96,7 @@ class Demo:
         if resumed is None:
             self.console.print("  no breach in these days: retraining by hand, as an operator would")
             resumed = self.scenario.end - AFTER_DAYS * DAY
-            self.train("by hand", {"as_of": hours.text(resumed)})
+            self.train({"as_of": hours.text(resumed)})
         end = self.scenario.end if self.scenario.market != "recorded" else resumed + AFTER_DAYS * DAY
         self.replay(resumed, min(end, self.scenario.end))
 
@@ -128,19 +122,16 @@ class Demo:
     def _daily_check(self, now: datetime, bar: Progress) -> str | None:
         payload = {"time": hours.text(now), "symbols": [self.scenario.symbol]}
         verdict = self.stack.invoke("drift", payload)["symbols"][self.scenario.symbol]
-        if "error" in verdict:
-            raise StageFailed(f"drift check of {hours.text(now)}: {verdict['type']}: {verdict['error']}")
         self.played.checks.append((now, verdict))
         mark = "[red]breach[/]" if verdict["breach"] else "[green]quiet[/] "
         bar.console.print(f"  {now:%Y-%m-%d}  {mark}  {told(verdict)}")
         execution: str | None = verdict["execution"]
         return execution
 
-    def _finish_training(self, why: str, execution_arn: str) -> None:
+    def _finish_training(self, execution_arn: str) -> None:
         with self.console.status("  retraining") as status:
             output = self.stack.follow(execution_arn, lambda state: status.update(f"  retraining: {state}"))
         for outcome in output["results"]:
-            self.played.trainings.append((why, outcome))
             self.console.print(f"  {outcome['message']}")
 
     def _set_clock(self, now: datetime) -> None:
@@ -176,13 +167,3 @@ def told(verdict: dict[str, Any]) -> str:
         return f"{figures['settled_hours']} hours settled, a verdict needs {figures['minimum_hours']}"
     mae, threshold = figures["mae"] * 1e4, figures["absolute_threshold"] * 1e4
     return f"7-day MAE {mae:.1f} bp (threshold {threshold:.1f}), {figures['relative']:.3f} times zero-change"
-
-
-def _steps(first: datetime, last: datetime, step: timedelta) -> Iterable[datetime]:
-    while first < last:
-        yield first
-        first += step
-
-
-def _json(value: Any) -> Any:
-    return hours.text(value) if isinstance(value, datetime) else value

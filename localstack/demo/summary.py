@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from datetime import timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -14,8 +13,6 @@ from candlecast import hours
 from candlecast.forecast import Forecast
 from localstack.demo.stages import Demo
 from training.metrics import Scores, score
-
-ALL = timedelta(days=400)
 
 
 def show(console: Console, demo: Demo) -> None:
@@ -40,7 +37,7 @@ def _replayed(demo: Demo) -> list[Forecast]:
             return found
 
 
-def live_scores(forecasts: list[Forecast]) -> Scores:
+def _live_scores(forecasts: list[Forecast]) -> Scores:
     """Scores of settled forecasts, beside zero-change."""
     return score(pd.DataFrame([f.record() for f in forecasts]), forecasts[0].coverage)
 
@@ -63,12 +60,12 @@ def _models(demo: Demo, forecasts: list[Forecast]) -> Table:
         served = [f for f in forecasts if f.model_version == version]
         live = ("0", "-", "-")
         if served:
-            scores = live_scores(served)
+            scores = _live_scores(served)
             live = (str(scores.hours), _errors(scores), f"{scores.coverage:.1%}")
         mark = "[green]champion[/]" if champion and champion.version == version else ""
         table.add_row(version, _skill(verdict.figures), *live, mark or ("served before" if served else "not promoted"))
     if forecasts:
-        scores = live_scores(forecasts)
+        scores = _live_scores(forecasts)
         table.add_section()
         table.add_row("all", _interval(scores.skill, scores.skill_low, scores.skill_high) + " live", str(scores.hours),
                       _errors(scores), f"{scores.coverage:.1%}", "")  # fmt: skip

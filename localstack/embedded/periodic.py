@@ -16,7 +16,7 @@ def repeat(action: Callable[[], None], seconds: float) -> None:
             time.sleep(seconds)
             try:
                 action()
-            except Exception:
+            except Exception:  # whatever it was, the next round tries again
                 log.exception("%s failed", action.__qualname__)
 
     threading.Thread(target=loop, daemon=True).start()
