@@ -10,11 +10,12 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from candlecast import aws, exchange, settings
+from candlecast import aws, settings
 from candlecast.errors import combined
 from candlecast.events import Bus
 from candlecast.lake import Lake
 from candlecast.telemetry import logger, measure, tracer
+from lambdas.ingest import first_served
 from lambdas.ingest.ingest import Outcome, Platform, ingest
 from lambdas.ingest.request import Request
 
@@ -29,7 +30,7 @@ def platform() -> Platform:
         settings=configured,
         lake=Lake(aws.client("s3"), os.environ["CANDLECAST_BUCKET"], configured.exchange.primary),
         bus=Bus(aws.client("events"), os.environ["CANDLECAST_BUS"]),
-        fetch=exchange.fetch,
+        fetch=first_served.fetch,
     )
 
 

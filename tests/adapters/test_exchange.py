@@ -47,11 +47,15 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return waited
 
 
-def configured(market: Server, *order: str, timeout: float = 5, attempts: int = 3) -> ExchangeSettings:
+def served(market: Server, dialect: Any, start: datetime, end: datetime, **given: float) -> pd.DataFrame:
+    return exchange.fetch(dialect, SYMBOL, start, end, configured(market, **given)).candles
+
+
+def configured(market: Server, timeout: float = 5, attempts: float = 3) -> ExchangeSettings:
     endpoints = {name: f"{market.url}/{name}" for name in DIALECTS}
     return ExchangeSettings.model_validate(
         {
-            "order": order,
+            "order": DIALECTS,
             "endpoints": endpoints,
             "grace_seconds": 5,
             "timeout_seconds": timeout,
@@ -71,7 +75,7 @@ def assert_is_the_truth(market: Server, table: pd.DataFrame, start: datetime, en
 def test_a_range_is_served_whole_whatever_the_exchange_calls_a_page(market: Server, dialect: str, count: int) -> None:
     start = NOON - count * hours.HOUR
 
-    table = exchange.fetch(SYMBOL, start, NOON, configured(market, dialect))
+    table = served(market, dialect, start, NOON)
 
     assert_is_the_truth(market, table, start, NOON)
     assert set(table["source"]) == {dialect}
@@ -82,7 +86,7 @@ def test_a_range_is_served_whole_whatever_the_exchange_calls_a_page(market: Serv
 def test_the_hourly_fetch_is_one_request_without_a_list_of_markets(market: Server, dialect: str) -> None:
     market.delete("/_market/requests")
 
-    exchange.fetch(SYMBOL, NOON - hours.HOUR, NOON, configured(market, dialect))
+    served(market, dialect, NOON - hours.HOUR, NOON)
 
     counted = market.get("/_market/requests").json()
     assert sum(value for value in _numbers(counted)) == 1, counted
@@ -98,7 +102,7 @@ def _numbers(document: Any) -> Iterator[int]:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_the_candle_still_open_is_served_like_any_other_if_it_is_asked_for(market: Server, dialect: str) -> None:
-    table = exchange.fetch(SYMBOL, NOON - hours.HOUR, NOON + hours.HOUR, configured(market, dialect))
+    table = served(market, dialect, NOON - hours.HOUR, NOON + hours.HOUR)
 
     assert list(table["open_time"]) == [NOON - hours.HOUR, NOON]
     assert len(candles.closed(table, NOW, timedelta(seconds=5))) == 1
@@ -106,7 +110,7 @@ def test_the_candle_still_open_is_served_like_any_other_if_it_is_asked_for(marke
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_hours_that_have_not_begun_are_no_error(market: Server, dialect: str) -> None:
-    assert exchange.fetch(SYMBOL, NOON + 5 * hours.HOUR, NOON + 9 * hours.HOUR, configured(market, dialect)).empty
+    assert served(market, dialect, NOON + 5 * hours.HOUR, NOON + 9 * hours.HOUR).empty
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -115,7 +119,7 @@ def test_a_passing_fault_is_tried_again(market: Server, pauses: list[float], dia
     market.faults({"kind": "status", "status": status, "next": 2})
     start = NOON - 3 * hours.HOUR
 
-    table = exchange.fetch(SYMBOL, start, NOON, configured(market, dialect))
+    table = served(market, dialect, start, NOON)
 
     assert_is_the_truth(market, table, start, NOON)
     assert len(pauses) == 2
@@ -129,7 +133,7 @@ def test_a_lasting_fault_is_told_as_unavailable(market: Server, pauses: list[flo
     market.faults(fault)
 
     with pytest.raises(ExchangeUnavailable, match="try again later"):
-        exchange.fetch(SYMBOL, NOON - hours.HOUR, NOON, configured(market, dialect, timeout=0.3, attempts=2))
+        served(market, dialect, NOON - hours.HOUR, NOON, timeout=0.3, attempts=2)
 
     assert len(pauses) == 1
 
@@ -138,7 +142,7 @@ def test_a_lasting_fault_is_told_as_unavailable(market: Server, pauses: list[flo
 def test_retry_after_is_obeyed(market: Server, pauses: list[float], dialect: str) -> None:
     market.faults({"kind": "status", "status": 429, "retry_after": 7, "next": 1})
 
-    table = exchange.fetch(SYMBOL, NOON - hours.HOUR, NOON, configured(market, dialect))
+    table = served(market, dialect, NOON - hours.HOUR, NOON)
 
     assert len(table) == 1
     assert pauses == [7]
@@ -149,7 +153,7 @@ def test_an_exchange_that_asks_for_too_long_a_wait_is_left(market: Server, pause
     market.faults({"kind": "status", "status": 429, "retry_after": 3600})
 
     with pytest.raises(ExchangeThrottled):
-        exchange.fetch(SYMBOL, NOON - hours.HOUR, NOON, configured(market, dialect))
+        served(market, dialect, NOON - hours.HOUR, NOON)
 
     assert pauses == []
 
@@ -162,30 +166,9 @@ def test_a_refusal_is_not_tried_again(market: Server, pauses: list[float], diale
     market.faults(fault)
 
     with pytest.raises(ExchangeRefused, match="put another exchange first"):
-        exchange.fetch(SYMBOL, NOON - hours.HOUR, NOON, configured(market, dialect))
+        served(market, dialect, NOON - hours.HOUR, NOON)
 
     assert pauses == []
-
-
-@pytest.mark.parametrize("fault", [{"kind": "status", "status": 451}, {"kind": "status", "status": 502}])
-def test_the_next_exchange_serves_when_the_first_does_not(market: Server, pauses: list[float], fault: Any) -> None:
-    market.faults({**fault, "dialects": ["binance"]})
-    start = NOON - 3 * hours.HOUR
-
-    table = exchange.fetch(SYMBOL, start, NOON, configured(market, "binance", "coinbase", attempts=1))
-
-    assert set(table["source"]) == {"coinbase"}
-    assert_is_the_truth(market, table, start, NOON)
-
-
-def test_when_all_fail_the_error_names_each_and_says_whether_to_try_again(market: Server, pauses: list[float]) -> None:
-    market.faults(
-        {"kind": "status", "status": 451, "dialects": ["binance"]},
-        {"kind": "status", "status": 500, "dialects": ["coinbase"]},
-    )
-
-    with pytest.raises(ExchangeUnavailable, match=r"binance \(451.*coinbase \(500"):
-        exchange.fetch(SYMBOL, NOON - hours.HOUR, NOON, configured(market, "binance", "coinbase"))
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -193,7 +176,7 @@ def test_a_page_that_ends_early_is_continued(market: Server, dialect: str) -> No
     market.faults({"kind": "truncated", "rows": 3, "next": 2})
     start = NOON - 40 * hours.HOUR
 
-    assert_is_the_truth(market, exchange.fetch(SYMBOL, start, NOON, configured(market, dialect)), start, NOON)
+    assert_is_the_truth(market, served(market, dialect, start, NOON), start, NOON)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -202,7 +185,7 @@ def test_rows_repeated_or_out_of_order_lose_no_hour(market: Server, dialect: str
     market.faults({"kind": kind})
     start = NOON - 700 * hours.HOUR
 
-    fetched = exchange.fetch(SYMBOL, start, NOON, configured(market, dialect))
+    fetched = served(market, dialect, start, NOON)
 
     valid, quarantined = candles.validate(fetched)
     assert quarantined.empty

@@ -1,7 +1,6 @@
 """Hourly candles from exchanges' public REST interfaces, by ccxt.
 
-The exchanges of the settings are asked in their order until one serves the whole range. Nothing is signed, no key is
-needed, and a symbol's market is declared by hand, so that an hourly fetch is one request.
+Nothing is signed, no key is needed, and a symbol's market is declared by hand, so that an hourly fetch is one request.
 """
 
 from __future__ import annotations
@@ -69,22 +68,36 @@ _idle: defaultdict[_Key, list[Any]] = defaultdict(list)
 """Clients kept warm between calls. A ccxt client serves one thread at a time: each fetch takes one and puts it back."""
 
 
-def fetch(symbol: str, start: datetime, end: datetime, settings: ExchangeSettings) -> pd.DataFrame:
-    """Candles that opened in [start, end), aware and on the hour, as the first exchange that serves them gives them.
+@dataclass(frozen=True)
+class Fetched:
+    """What one exchange served of a range."""
 
-    Unchecked: hours may be missing or repeated, and the last candle may still be open. `source` is the exchange,
-    `ingested_at` is left null. Raises ExchangeThrottled or ExchangeUnavailable when asking again later may help,
-    ExchangeRefused when every exchange refuses the symbol or us.
+    candles: pd.DataFrame
+    """A candle table, unchecked; `source` is the exchange, `ingested_at` is left null."""
+    exchange: Exchange
+    requests: int
+    """Requests made, repeated ones included."""
+    seconds: float
+    """Time it took, waiting included."""
+
+
+def fetch(exchange: Exchange, symbol: str, start: datetime, end: datetime, settings: ExchangeSettings) -> Fetched:
+    """Candles that opened in [start, end), aware and on the hour, as this one exchange gives them.
+
+    Unchecked: hours may be missing or repeated, and the last candle may still be open. Raises ExchangeThrottled or
+    ExchangeUnavailable when asking again later may help, ExchangeRefused when the exchange will not serve the symbol
+    or us, BadSettings when it cannot be asked at all.
     """
-    failures: list[CandlecastError] = []
-    for exchange in settings.order:
-        try:
-            with _client(exchange, symbol, settings) as client:
-                return _table(exchange, _pages(client, exchange, symbol, start, end, settings.attempts))
-        except (Retry, ExchangeRefused) as failure:
-            failures.append(failure)
-    worst = next((f for f in failures if isinstance(f, Retry)), failures[0])
-    raise type(worst)(f"No exchange served {symbol}: {' '.join(map(str, failures))}")
+    began = time.monotonic()
+    with _client(exchange, symbol, settings) as client:
+        rows = _pages(client, exchange, symbol, start, end, settings.attempts)
+        requests = client.asked
+    return Fetched(_table(exchange, rows), exchange, requests, time.monotonic() - began)
+
+
+def order(settings: ExchangeSettings) -> tuple[Exchange, ...]:
+    """The exchanges in the order in which they should be asked."""
+    return settings.order
 
 
 def _table(exchange: Exchange, rows: list[list[Any]]) -> pd.DataFrame:
@@ -135,6 +148,7 @@ def _patiently(
 
 
 def _page(client: Any, exchange: Exchange, symbol: str, since: datetime, limit: int) -> list[list[Any]]:
+    client.asked += 1
     client.last_status = None
     milliseconds = int(since.timestamp() * 1000)
     try:
@@ -175,6 +189,7 @@ def _client(exchange: Exchange, symbol: str, settings: ExchangeSettings) -> Iter
         client = _idle[key].pop()
     except IndexError:
         client = _connect(key)
+    client.asked = 0
     _declare(client, exchange, symbol)
     try:
         yield client
