@@ -21,6 +21,8 @@ from candlecast.errors import BadSettings
 Exchange = Literal["binance", "bitstamp", "coinbase", "kraken"]
 Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,12}-[A-Z0-9]{2,12}$")]
 Url = Annotated[str, Field(pattern=r"^https?://[^\s]+[^/\s]$")]
+Window = Annotated[str, Field(pattern=r"^(expanding|rolling:[1-9][0-9]{0,4})$")]
+Refit = Literal["never", "daily", "weekly", "monthly", "quarterly", "yearly"]
 UtcCron = Annotated[str, Field(pattern=r"^cron\([^()]+\)$")]
 
 
@@ -40,6 +42,7 @@ class ExchangeSettings(_Section):
     grace_seconds: float = Field(ge=0, le=600)
     timeout_seconds: float = Field(gt=0, le=60)
     attempts: int = Field(ge=1, le=10)
+    backfill_concurrency: int = Field(ge=1, le=40)
 
     @property
     def primary(self) -> Exchange:
@@ -55,6 +58,7 @@ class ScheduleSettings(_Section):
     ingest: UtcCron
     drift: UtcCron
     retrain: UtcCron
+    repair: UtcCron
 
 
 class ForecastSettings(_Section):
@@ -87,6 +91,20 @@ class TrainingSettings(_Section):
     image: str | None
     evaluation_days: int = Field(ge=30)
     mlflow_tracking_uri: str | None
+
+
+class LeakSettings(_Section):
+    directional_accuracy: float = Field(gt=0.5, le=1)
+    r2: float = Field(gt=0, le=1)
+    minimum_hours: int = Field(ge=168)
+
+
+class EvaluationSettings(_Section):
+    window: Window
+    refit: Refit
+    embargo_hours: int = Field(ge=0, le=720)
+    compared_refit: Refit
+    leak: LeakSettings
 
 
 class ApiSettings(_Section):
@@ -127,6 +145,7 @@ class Settings(_Section):
     drift: DriftSettings
     promotion: PromotionSettings
     training: TrainingSettings
+    evaluation: EvaluationSettings
     api: ApiSettings
     functions: FunctionSettings
     alarm_email: str | None
