@@ -43,7 +43,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     answer = application()(event, context)
     status = answer["statusCode"]
     logger.info("answered", extra={"path": event["path"], "status": status})
-    measure(settings.load().environment, None, Answers=1, Problems=int(status >= 400))
+    measure(settings.load(), None, {"Answers": 1, "Problems": int(status >= 400)})
     return answer
 
 

@@ -73,4 +73,4 @@ def _measure(symbol: str, verdict: drift.Verdict, platform: Platform) -> None:
         "DriftBreach": float(verdict.breach),
     }
     known = {name: float(value) for name, value in values.items() if value is not None}
-    measure(platform.settings.environment, symbol, **known)
+    measure(platform.settings, symbol, known)

@@ -59,5 +59,5 @@ def _attempt(symbol: str, request: Request, parts: Platform) -> Outcome | Except
     values: dict[str, float] = {"CandlesWritten": outcome.stored, "CandlesQuarantined": outcome.quarantined}
     if request.span is None and outcome.newest:
         values["FreshnessSeconds"] = (request.now - outcome.newest).total_seconds() - 3600
-    measure(parts.settings.environment, symbol, **values)
+    measure(parts.settings, symbol, values)
     return outcome

@@ -45,20 +45,22 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         return {"forecasts": count}
     stored, time = asked
     outcome = predict(stored, time, parts)
-    _tell(outcome, parts.settings.environment)
+    _tell(outcome, parts.settings)
     return {"target_hour": hours.text(outcome.forecast.target_hour), "made": outcome.made, "settled": outcome.settled}
 
 
-def _tell(outcome: Outcome, environment: str) -> None:
+def _tell(outcome: Outcome, configured: settings.Settings) -> None:
     forecast = outcome.forecast
     told = {"symbol": forecast.symbol, "target_hour": hours.text(forecast.target_hour), "note": forecast.note}
     if outcome.champion_broken:
         logger.error("champion cannot be used", extra=told)
     logger.info("forecast", extra={**told, "made": outcome.made, "version": forecast.model_version})
     measure(
-        environment,
+        configured,
         forecast.symbol,
-        ForecastsMade=outcome.made,
-        ForecastsSettled=outcome.settled,
-        ChampionBroken=outcome.champion_broken,
+        {
+            "ForecastsMade": outcome.made,
+            "ForecastsSettled": outcome.settled,
+            "ChampionBroken": outcome.champion_broken,
+        },
     )

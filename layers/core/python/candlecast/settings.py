@@ -126,6 +126,11 @@ class FunctionSettings(_Section):
     log_retention_days: int = Field(ge=1)
 
 
+class TelemetrySettings(_Section):
+    symbols_apart: int = Field(ge=0)
+    gap_hours: int = Field(ge=0)
+
+
 class Settings(_Section):
     """One environment's settings; names and meanings as commented in settings.yaml."""
 
@@ -148,7 +153,13 @@ class Settings(_Section):
     evaluation: EvaluationSettings
     api: ApiSettings
     functions: FunctionSettings
+    telemetry: TelemetrySettings
     alarm_email: str | None
+
+    @property
+    def symbols_apart(self) -> bool:
+        """Whether each symbol has metrics and alarms of its own."""
+        return len(self.symbols) <= self.telemetry.symbols_apart
 
     def name(self, part: str) -> str:
         """The name of a deployed part: <prefix>-<environment>-<part>."""
