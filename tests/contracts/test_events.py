@@ -15,6 +15,7 @@ SERIES: dict[str, Any] = {"symbol": "BTC-USDT", "timeframe": "1h", "hour": HOUR}
 
 EVENTS = [
     CandlesStored(**SERIES, hours_stored=1, source="binance"),
+    CandlesStored(**SERIES, hours_stored=0, source=None),
     ForecastMade(**SERIES, target_hour=TIME, model_version="7"),
     DriftDetected(**SERIES, reason="the error rose"),
     ChampionPromoted(**SERIES, version="8", previous_version="7", reason="better"),

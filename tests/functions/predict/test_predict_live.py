@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from candlecast import baseline
 from candlecast.errors import TooLittleData
 from candlecast.events import ForecastMade
 from candlecast.hours import HOUR
@@ -214,12 +215,35 @@ def test_where_the_newest_candle_is_missing_the_band_widens_and_the_note_says_wh
 
     assert before.model_version == "7"
     assert forecast.model_version == "baseline"
-    assert "newest candle is missing" in (forecast.note or "")
+    assert forecast.note == "the newest candle is missing: this goes 2 hours from the close before it"
     assert (forecast.target_hour, forecast.origin) == (NOON, NOON - HOUR)
-    band = world.backfill(NOON - HOUR, NOON, NOON + HOUR)
-    assert band == 0, "a live forecast stands"
-    assert forecast.upper_return > 0
-    assert math.isfinite(forecast.lower_return)
+    history = world.rows[world.rows["open_time"] < NOON - HOUR]
+    band = baseline.baseline(history, coverage=0.8).forecast(history.tail(1)).iloc[0]
+    assert forecast.lower_return == pytest.approx(band["lower_return"] * math.sqrt(2), rel=1e-12)
+    assert forecast.upper_return == pytest.approx(band["upper_return"] * math.sqrt(2), rel=1e-12)
+
+
+def test_a_live_forecast_made_without_the_newest_candle_stands_when_the_candle_comes(world: World) -> None:
+    world.candles_until(NOON - HOUR)
+    said = world.stored(NOON - HOUR).forecast
+    world.candles_until(NOON)
+
+    assert world.stored(NOON - HOUR, delay=timedelta(minutes=5)).forecast == said
+
+
+def test_an_hour_without_a_candle_is_not_settled_until_its_candle_comes(world: World) -> None:
+    world.candles_until(NOON)
+    world.stored(NOON - HOUR)
+    world.candles_until(NOON + 3 * HOUR, without=(NOON,))
+
+    world.stored(NOON + 2 * HOUR)
+
+    assert world.forecast(NOON).settlement is None
+    world.candles_until(NOON + 4 * HOUR)
+    assert world.stored(NOON + 3 * HOUR).settled == 2
+    settlement = world.forecast(NOON).settlement
+    assert settlement is not None
+    assert settlement.actual_close == world.rows.set_index("open_time")["close"][NOON]
 
 
 def test_a_gap_among_the_inputs_makes_the_champion_pass(world: World, model: Model) -> None:

@@ -74,8 +74,8 @@ class World:
         return key
 
     def stored(self, hour: datetime, delay: timedelta = timedelta(minutes=1)) -> Outcome:
-        """CandlesStored for the candle that opened at *hour*, *delay* after its close."""
-        event = CandlesStored(symbol=SYMBOL, timeframe="1h", hour=hour, hours_stored=1, source="binance")
+        """CandlesStored for the hour *hour*, *delay* after its end. Whether its candle is there, the lake says."""
+        event = CandlesStored(symbol=SYMBOL, timeframe="1h", hour=hour, hours_stored=0, source=None)
         return predict(event, hour + HOUR + delay, self.platform)
 
     def backfill(self, start: datetime, end: datetime, now: datetime) -> int:

@@ -42,11 +42,12 @@ class Event(BaseModel):
 
 
 class CandlesStored(Event):
-    """ingest: the symbol's candles and features are complete up to `hour`."""
+    """ingest: it is done with `hour`. Candles and features are stored, or no exchange has that candle yet."""
 
     detail_type = "CandlesStored"
     hours_stored: int
-    source: str
+    source: str | None
+    """The exchange that gave the candle of `hour`; None where that candle is missing."""
 
 
 class ForecastMade(Event):
