@@ -81,6 +81,8 @@ locks: $(READY) ## Write the requirements.txt files anew from pyproject.toml; UP
 	$(LOCK) pyproject.toml --extra data --extra model --extra training --python-version 3.12 \
 		-c tests/requirements.txt -o training/requirements.txt
 	$(LOCK) localstack/requirements.in --python-version 3.11 $(UPGRADE) -o localstack/requirements.txt
+	$(LOCK) pyproject.toml tests/bench/requirements.in --extra data --extra model --extra cli --python-version 3.11 \
+		-c tests/requirements.txt $(UPGRADE) -o tests/bench/requirements.txt
 
 clean: ## Remove what was built (not .venv, not the embedded AWS's data)
 	@rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
