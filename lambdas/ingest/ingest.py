@@ -15,6 +15,7 @@ import pandas as pd
 
 from candlecast import candles, features, hours, labels
 from candlecast.events import Bus, CandlesStored
+from candlecast.gaps import GapStore
 from candlecast.hours import HOUR
 from candlecast.lake import Lake
 from candlecast.series import Series
@@ -38,6 +39,7 @@ class Platform:
     lake: Lake
     bus: Bus
     fetch: Fetch
+    gaps: GapStore
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pandas as pd
@@ -49,10 +50,10 @@ def test_an_interrupted_backfill_resumes_where_it_stopped(world: World, monkeypa
             raise KeyboardInterrupt
         return fetch(symbol, start, *rest)  # type: ignore[arg-type]  # handed on as it came
 
-    world.platform = type(world.platform)(world.settings, world.lake, world.platform.bus, gives_up_in_october)
+    world.platform = replace(world.platform, fetch=gives_up_in_october)
     with pytest.raises(KeyboardInterrupt):
         world.backfill(FIRST, NOW, NOW)
-    world.platform = type(world.platform)(world.settings, world.lake, world.platform.bus, fetch)
+    world.platform = replace(world.platform, fetch=fetch)
     world.market.requests.clear()
 
     world.backfill(FIRST, NOW, NOW)

@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 
 from candlecast import hours
-from candlecast.errors import BadEvent, ExchangeRefused, ExchangeUnavailable, Retry, Stop
+from candlecast.errors import BadEvent, ExchangeRefused, ExchangeUnavailable, NotDelivered, Retry, Stop
 from candlecast.hours import HOUR
 from lambdas.ingest import handler as function
+from lambdas.ingest.own_function import OwnFunction
 from tests.cloud import Cloud
 from tests.functions.ingest.world import World, some_hour
 
@@ -35,8 +36,26 @@ def symbols() -> dict[str, Exception | None]:
     return {"BTC-USDT": None, "ETH-USDT": None, "SOL-USDT": None}
 
 
+class Queue:
+    """Lambda, as far as the function needs it to call itself."""
+
+    def __init__(self) -> None:
+        self.taken: list[dict[str, Any]] = []
+        self.status = 202
+
+    def invoke(self, **request: Any) -> dict[str, int]:
+        assert (request["FunctionName"], request["InvocationType"]) == (CONTEXT.function_name, "Event")
+        self.taken.append(json.loads(request["Payload"]))
+        return {"StatusCode": self.status}
+
+
 @pytest.fixture
-def invoke(world: World, symbols: dict[str, Exception | None], monkeypatch: pytest.MonkeyPatch) -> Invoke:
+def queue() -> Queue:
+    return Queue()
+
+
+@pytest.fixture
+def invoke(world: World, symbols: dict[str, Exception | None], queue: Any, monkeypatch: pytest.MonkeyPatch) -> Invoke:
     def fetch(symbol: str, *rest: Any) -> pd.DataFrame:
         fault = symbols[symbol]
         if fault:
@@ -47,6 +66,7 @@ def invoke(world: World, symbols: dict[str, Exception | None], monkeypatch: pyte
     configured = world.settings.model_copy(update={"symbols": tuple(symbols), "shard_size": 2})
     platform = replace(world.platform, settings=configured, fetch=fetch)
     monkeypatch.setattr(function, "platform", lambda: platform)
+    monkeypatch.setattr(function, "own_function", lambda name: OwnFunction(queue, name))
     return lambda event: function.handler(event, CONTEXT)
 
 
@@ -78,22 +98,69 @@ def test_metrics_have_exactly_the_dimensions_that_alarms_name(
     assert metrics["FreshnessSeconds"] == [60.0], "the newest candle closed a minute before the event"
 
 
-def test_a_failing_symbol_stops_no_other_and_fails_the_call_at_its_end(
-    invoke: Invoke, world: World, symbols: dict[str, Exception | None]
+def test_a_failing_symbol_of_a_shard_gets_a_run_of_its_own_and_harms_no_other(
+    invoke: Invoke, world: World, queue: Queue, symbols: dict[str, Exception | None]
+) -> None:
+    symbols["BTC-USDT"] = ExchangeUnavailable("no answer")
+
+    answer = invoke({"time": TIME, "shard": 0})
+
+    assert (list(answer["symbols"]), answer["retried"]) == (["ETH-USDT"], ["BTC-USDT"])
+    assert queue.taken == [{"time": TIME, "symbols": ["BTC-USDT"], "retry": True}]
+    assert [json.loads(entry["Detail"])["symbol"] for entry in world.events] == ["ETH-USDT"]
+
+
+def test_that_run_catches_up_once_the_exchange_answers(
+    invoke: Invoke, world: World, queue: Queue, symbols: dict[str, Exception | None]
+) -> None:
+    symbols["BTC-USDT"] = ExchangeUnavailable("no answer")
+    invoke({"time": TIME, "shard": 0})
+    symbols["BTC-USDT"] = None
+
+    assert invoke(queue.taken.pop())["symbols"]["BTC-USDT"]["newest"] == hours.text(NOON - HOUR)
+
+    assert queue.taken == []
+    world.assert_true_up_to(NOON - HOUR)
+
+
+def test_where_it_fails_again_predict_is_told_that_there_is_no_candle_and_the_call_fails(
+    invoke: Invoke, world: World, queue: Queue, symbols: dict[str, Exception | None]
+) -> None:
+    symbols["BTC-USDT"] = ExchangeUnavailable("no answer")
+
+    with pytest.raises(ExchangeUnavailable):
+        invoke({"time": TIME, "symbols": ["BTC-USDT"], "retry": True})
+
+    assert queue.taken == [], "Lambda's own retries go on from here, and end in the dead letters"
+    (told,) = [json.loads(entry["Detail"]) for entry in world.events]
+    assert (told["hour"], told["hours_stored"], told["source"]) == (hours.text(NOON - HOUR), 0, None)
+
+
+def test_a_run_that_cannot_hand_over_its_failing_symbol_fails_itself(
+    invoke: Invoke, queue: Queue, symbols: dict[str, Exception | None]
+) -> None:
+    symbols["BTC-USDT"], queue.status = ExchangeUnavailable("no answer"), 500
+
+    with pytest.raises(NotDelivered, match="did not take"):
+        invoke({"time": TIME})
+
+
+def test_without_a_schedule_the_call_fails_at_its_end(
+    invoke: Invoke, world: World, queue: Queue, symbols: dict[str, Exception | None]
 ) -> None:
     symbols["BTC-USDT"] = ExchangeUnavailable("no answer")
 
     with pytest.raises(Retry, match="1 of 3 symbols failed: BTC-USDT: ExchangeUnavailable: no answer"):
-        invoke({"time": TIME})
+        invoke({"time": TIME, "symbols": list(symbols)})
 
-    assert len(world.events) == 2
+    assert (len(world.events), queue.taken) == (2, [])
 
 
 def test_where_asking_again_cannot_help_the_error_says_so(invoke: Invoke, symbols: dict[str, Exception | None]) -> None:
     symbols |= {"BTC-USDT": ExchangeRefused("451"), "ETH-USDT": ExchangeRefused("451")}
 
     with pytest.raises(Stop, match="2 of 3"):
-        invoke({"time": TIME})
+        invoke({"time": TIME, "symbols": list(symbols)})
 
 
 def test_the_only_symbols_error_keeps_its_class(invoke: Invoke, symbols: dict[str, Exception | None]) -> None:
@@ -107,7 +174,7 @@ def test_an_unexpected_fault_is_not_swallowed(invoke: Invoke, symbols: dict[str,
     symbols["BTC-USDT"] = ZeroDivisionError("a bug")
 
     with pytest.raises(Retry, match="ZeroDivisionError: a bug"):
-        invoke({"time": TIME})
+        invoke({"time": TIME, "symbols": list(symbols)})
 
 
 def test_a_malformed_event_touches_nothing(invoke: Invoke, world: World) -> None:
@@ -124,5 +191,7 @@ def test_everything_is_wired_from_the_environment(monkeypatch: pytest.MonkeyPatc
     function.platform.cache_clear()
 
     assert function.platform().settings.environment == "local"
+    assert function.own_function("name").name == "name"
 
     function.platform.cache_clear()
+    function.own_function.cache_clear()

@@ -71,6 +71,8 @@ def test_a_shard_is_its_share_of_the_configured_symbols(event: dict[str, Any], c
         ({"time": TIME, "symbols": []}, "symbols"),
         ({"time": TIME, "shard": -1}, "shard"),
         ({"time": TIME, "shard": 0, "symbols": ["BTC-USDT"]}, "not both"),
+        ({"time": TIME, "retry": True}, "an hour of one symbol"),
+        ({"time": TIME, "symbols": ["BTC-USDT", "ETH-USDT"], "retry": True}, "an hour of one symbol"),
         ({"time": TIME, "start": "2026-11-01T00:00:00Z"}, "a start and an end"),
         ({"time": TIME, "start": "2026-11-01T00:30:00Z", "end": "2026-11-02T00:00:00Z"}, "full hours"),
         ({"time": TIME, "start": "2026-11-02T00:00:00Z", "end": "2026-11-02T00:00:00Z"}, "before its end"),
@@ -93,3 +95,19 @@ def test_a_malformed_event_is_refused_with_the_reason(event: Any, says: str) -> 
 def test_symbols_that_are_not_configured_are_refused(event: dict[str, Any], says: str) -> None:
     with pytest.raises(BadEvent, match=says):
         Request.parse(event, CLOCK).chosen(settings_of("BTC-USDT"))
+
+
+def test_each_symbol_is_asked_for_alone_with_the_time_of_the_event() -> None:
+    event = Request.parse({"time": "2026-11-20T16:01:00+01:00", "shard": 0}, CLOCK).alone("BTC-USDT")
+
+    again = Request.parse(event, CLOCK)
+    assert (again.now, again.symbols, again.retry, again.scheduled) == (CLOCK, ("BTC-USDT",), True, False)
+
+
+def test_a_span_is_cut_where_months_begin() -> None:
+    span = Span(datetime(2026, 10, 31, 22, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC))
+
+    assert [(part.start, part.end) for part in span.by_month()] == [
+        (span.start, datetime(2026, 11, 1, tzinfo=UTC)),
+        (datetime(2026, 11, 1, tzinfo=UTC), span.end),
+    ]

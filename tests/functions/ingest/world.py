@@ -11,6 +11,7 @@ import pandas as pd
 
 from candlecast import candles, features, labels, settings
 from candlecast.events import Bus
+from candlecast.gaps import GapStore
 from candlecast.lake import Lake
 from candlecast.settings import ExchangeSettings, Settings
 from lambdas.ingest.ingest import Outcome, Platform, ingest
@@ -76,7 +77,7 @@ class World:
         self.market = Market(random_walk(24 * 100), clock=FIRST)
         self.events: list[dict[str, Any]] = []
         self.lake = Lake(s3, BUCKET, self.settings.exchange.primary)
-        self.platform = Platform(self.settings, self.lake, Bus(self, "bus"), self.market.fetch)
+        self.platform = Platform(self.settings, self.lake, Bus(self, "bus"), self.market.fetch, GapStore(s3, BUCKET))
 
     def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 (boto3's name)
         self.events += Entries
