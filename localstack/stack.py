@@ -30,7 +30,7 @@ __all__ = ["StackFailed", "down", "reset", "up"]
 ROOT = Path(__file__).parents[1]
 AWS, MARKET = "embedded AWS", "market"
 PATIENCE = 60  # seconds that a part may take to start, or to answer when it is busy
-DATA = ("aws", "terraform", "logs", "run", "images.json")  # what reset deletes from the state folder
+DATA = ("aws", "terraform", "logs", "run", "images.json", "regimes.json")  # what reset deletes from the state folder
 
 app = typer.Typer(help="The embedded AWS and the market on this machine.", no_args_is_help=True, add_completion=False)
 
@@ -142,7 +142,7 @@ def _parts(local: Local, market: str) -> list[Part]:
             command=(
                 sys.executable, "-m", "localstack.market",
                 "--port", str(_port(address, "exchange.endpoints")), "--market", served,
-                "--symbols", ",".join(settings.symbols),
+                "--symbols", ",".join(settings.symbols), "--regimes", str(state / "regimes.json"),
             ),
             note=served,
         ),

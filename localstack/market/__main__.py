@@ -15,14 +15,15 @@ from localstack.market.app import application
 from localstack.market.candles import Source
 from localstack.market.exchange import Exchange
 from localstack.market.recorded import BadRecording, Recorded
+from localstack.market.regimes import BadOrders, Regimes
 from localstack.market.simulated import SYMBOLS, Simulated
 
 
 def main() -> None:
     arguments = _parser().parse_args()
     try:
-        source = _source(arguments.market, arguments.seed, arguments.symbols)
-    except BadRecording as problem:
+        source = _source(arguments)
+    except (BadRecording, BadOrders) as problem:
         print(f"market: {problem}", file=sys.stderr)
         sys.exit(2)
     config = uvicorn.Config(
@@ -52,10 +53,11 @@ def main() -> None:
         server.run(sockets=[listening])
 
 
-def _source(market: str, seed: int, symbols: tuple[str, ...]) -> Source:
-    if market == "simulated":
-        return Simulated(seed, tuple(dict.fromkeys((*SYMBOLS, *symbols))))
-    return Recorded(Path(market))
+def _source(arguments: argparse.Namespace) -> Source:
+    if arguments.market == "simulated":
+        symbols = tuple(dict.fromkeys((*SYMBOLS, *arguments.symbols)))
+        return Simulated(arguments.seed, symbols, Regimes(arguments.regimes))
+    return Recorded(Path(arguments.market))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -65,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--market", default="simulated", help="simulated, or a directory of SYMBOL*.parquet files")
     parser.add_argument("--seed", type=int, default=1, help="of the simulated market")
     parser.add_argument("--symbols", type=_symbols, default=(), help="more symbols to simulate: FOO-USDT,BAR-USDT")
+    parser.add_argument("--regimes", type=Path, help="file that keeps the simulated market's regimes over a restart")
     return parser
 
 

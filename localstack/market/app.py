@@ -12,8 +12,9 @@ from localstack.market.coinbase import Coinbase
 from localstack.market.control import Control
 from localstack.market.dialect import TRANSPORT
 from localstack.market.exchange import Exchange
+from localstack.market.kraken import Kraken
 
-DIALECTS = (Binance, Bitstamp, Coinbase)
+DIALECTS = (Binance, Bitstamp, Coinbase, Kraken)
 
 
 def application(exchange: Exchange) -> ASGIApp:

@@ -44,11 +44,15 @@ class Binance(Dialect):
 
     def refusal(self, status: int) -> Response:
         match status:
-            case 418 | 429:
+            case 418:
+                return _error(-1003, "Way too much request weight used; IP banned until 1735689600000.", status)
+            case 429:
                 text = "Too much request weight used; current limit is 6000 request weight per 1 MINUTE."
-                return _error(-1003, text, status)
+                return _error(-1003, f"{text} Please use WebSocket Streams to avoid polling the API.", status)
             case 451:
-                return _error(0, "Service unavailable from a restricted location.", status)
+                terms = "'b. Eligibility' in https://www.binance.com/en/terms"
+                text = f"Service unavailable from a restricted location according to {terms}."
+                return _error(0, text, status)
             case 500:
                 return _error(-1000, "An unknown error occurred while processing the request.", status)
             case _:
@@ -75,7 +79,7 @@ class Binance(Dialect):
             limit=min(limit or PAGE, MOST),
             newest=start is None,
         )
-        return self._said(request, [_kline(row) for row in rows])
+        return self._said(request, [_kline(row, visit) for row in rows])
 
     def _exchange_info(self, request: Request, visit: Visit) -> Response:
         symbols = self.exchange.listed(self.name)
@@ -124,13 +128,13 @@ def _ms(visit: Visit) -> int:
     return int(visit.now * 1000)
 
 
-def _kline(row: Row) -> list[object]:
-    opened = row.hour * HOUR
+def _kline(row: Row, visit: Visit) -> list[object]:
+    opened, closes = visit.stamp(row.hour, 1000), visit.stamp(row.hour + 1, 1000) - 1
     quote = f"{row.volume * row.open:.8f}"
     trades = max(int(row.volume * row.open / 2000), 1)
     taker = 0.5 * row.volume  # who took is not known: half each
     return [
-        opened, *(f"{value:.8f}" for value in row[1:]), opened + HOUR - 1, quote, trades,
+        opened, *(f"{value:.8f}" for value in row[1:]), closes, quote, trades,
         f"{taker:.8f}", f"{taker * row.open:.8f}", "0",
     ]  # fmt: skip
 

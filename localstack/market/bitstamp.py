@@ -29,7 +29,12 @@ class Bitstamp(Dialect):
         ]
 
     def refusal(self, status: int) -> Response:
-        return page(status)
+        match status:
+            case 503:
+                text = "Bitstamp.net is under scheduled maintenance. We'll be back soon."
+                return JSONResponse({"error": text}, status)
+            case _:
+                return page(status)
 
     def _ohlc(self, request: Request, visit: Visit) -> Response:
         symbol = self._traded(request, visit)
@@ -51,7 +56,7 @@ class Bitstamp(Dialect):
         )
         if request.query_params.get("exclude_current_candle", "").lower() == "true":
             rows = [row for row in rows if (row.hour + 1) * SECONDS <= visit.now]
-        return JSONResponse({"data": {"ohlc": [_candle(row) for row in rows], "pair": symbol.replace("-", "/")}})
+        return JSONResponse({"data": {"ohlc": [_candle(row, visit) for row in rows], "pair": symbol.replace("-", "/")}})
 
     def _ticker(self, request: Request, visit: Visit) -> Response:
         symbol = self._traded(request, visit)
@@ -86,9 +91,9 @@ class Bitstamp(Dialect):
         return symbol
 
 
-def _candle(row: Row) -> dict[str, str]:
+def _candle(row: Row, visit: Visit) -> dict[str, str]:
     return {
-        "timestamp": str(row.hour * SECONDS), "open": plain(row.open), "high": plain(row.high),
+        "timestamp": str(visit.stamp(row.hour)), "open": plain(row.open), "high": plain(row.high),
         "low": plain(row.low), "close": plain(row.close), "volume": f"{row.volume:.8f}",
     }  # fmt: skip
 

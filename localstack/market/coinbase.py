@@ -56,7 +56,7 @@ class Coinbase(Dialect):
             text = f"start and end argument is invalid - number of candles requested should be less than {MOST} "
             raise Refused(_error("INVALID_ARGUMENT", text))
         rows = self.exchange.candles(symbol, visit, first, last, min(limit, MOST), newest=True)
-        return _said({"candles": [_candle(row) for row in reversed(rows)]})
+        return _said({"candles": [_candle(row, visit) for row in reversed(rows)]})
 
     def _product(self, request: Request, visit: Visit) -> Response:
         return _said(self._described(self._traded(request, visit), visit))
@@ -107,9 +107,9 @@ def _product(request: Request) -> str:
     return str(request.path_params["product"])
 
 
-def _candle(row: Row) -> dict[str, str]:
+def _candle(row: Row, visit: Visit) -> dict[str, str]:
     return {
-        "start": str(row.hour * SECONDS), "low": plain(row.low), "high": plain(row.high),
+        "start": str(visit.stamp(row.hour)), "low": plain(row.low), "high": plain(row.high),
         "open": plain(row.open), "close": plain(row.close), "volume": plain(row.volume),
     }  # fmt: skip
 

@@ -7,16 +7,17 @@ import socket
 import struct
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from email.utils import formatdate
+from time import time
 from typing import ClassVar
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from localstack.market.candles import Row
 from localstack.market.clock import HEADER
 from localstack.market.exchange import Exchange, Visit
-from localstack.market.faults import Reset, Status, Timeout
+from localstack.market.faults import Garbled, Reset, Status, Timeout
 
 TRANSPORT = "localstack.market.transport"  # key of the connection in the ASGI scope
 
@@ -69,8 +70,10 @@ class Dialect(ABC):
                     case Status():
                         refusal = self.refusal(fault.status)
                         if fault.retry_after is not None:
-                            refusal.headers["Retry-After"] = str(fault.retry_after)
+                            refusal.headers["Retry-After"] = _retry_after(fault.retry_after, fault.retry_after_form)
                         return refusal
+                    case Garbled():
+                        return page(200)
                     case _:
                         pass
             try:
@@ -79,6 +82,10 @@ class Dialect(ABC):
                 return refused.response
 
         return Route(path, endpoint)
+
+
+def _retry_after(seconds: int, form: str) -> str:
+    return str(seconds) if form == "seconds" else formatdate(time() + seconds, usegmt=True)
 
 
 def _reset(request: Request) -> None:
@@ -98,8 +105,3 @@ def plain(number: float) -> str:
     """The number with at most 8 decimals and no zeros at the end."""
     text = f"{number:.8f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def seconds(row: Row) -> int:
-    """Open time of the candle in seconds since 1970."""
-    return row.hour * 3600

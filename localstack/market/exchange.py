@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from localstack.market.candles import SECONDS, Row, Source
 from localstack.market.clock import Clock
-from localstack.market.faults import Fault, Faults, Lag, Skew, Vanished
+from localstack.market.faults import Fault, Faults, Lag, Microseconds, Skew, Vanished
 from localstack.market.forming import forming
 from localstack.market.mischief import spoil
 
@@ -18,6 +18,11 @@ class Visit:
 
     now: float
     faults: tuple[Fault, ...] = ()
+
+    def stamp(self, hour: int, per_second: int = 1) -> int:
+        """An open time as the exchange writes it, in its own unit unless a fault has changed that."""
+        microseconds = any(isinstance(fault, Microseconds) for fault in self.faults)
+        return hour * SECONDS * (1_000_000 if microseconds else per_second)
 
 
 @dataclass

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-DialectName = Literal["binance", "bitstamp", "coinbase"]
+DialectName = Literal["binance", "bitstamp", "coinbase", "kraken"]
 
 
 class _Fault(BaseModel):
@@ -42,11 +42,21 @@ class Reset(_Fault):
 
 
 class Status(_Fault):
-    """The request is refused with this HTTP status, in the exchange's own words; `retry_after` in seconds."""
+    """The request is refused with this HTTP status, in the exchange's own words.
+
+    `retry_after` in seconds is sent as such, or as the instant on which they end, by the wall clock.
+    """
 
     kind: Literal["status"]
     status: Literal[403, 418, 429, 451, 500, 502, 503, 504]
     retry_after: int | None = Field(default=None, ge=0)
+    retry_after_form: Literal["seconds", "date"] = "seconds"
+
+
+class Garbled(_Fault):
+    """A page for people comes with status 200 instead of the answer."""
+
+    kind: Literal["garbled"]
 
 
 class Truncated(_Fault):
@@ -63,13 +73,20 @@ class Spoiled(_Fault):
 
 
 class Candle(_Fault):
-    """Closed candles are wrong: `negative` prices, a `nan` close, a `wick` of a hundred times the price, or
-    `conflicting`: the same hour twice with different values. Strikes the newest `rows` of the page, or the candles that
-    open at `hours` wherever they are on it."""
+    """Closed candles are wrong: `negative` prices, a `nan` close, a `wick` of a hundred times the price, `provisional`:
+    sound, but not yet what the exchange says once the fault has ended, or `conflicting`: the same hour twice with
+    different values. Strikes the newest `rows` of the page, or the candles that open at `hours` wherever they are on
+    it."""
 
-    kind: Literal["negative", "nan", "wick", "conflicting"]
+    kind: Literal["negative", "nan", "wick", "provisional", "conflicting"]
     rows: int = Field(default=1, ge=1)
     hours: list[AwareDatetime] | None = None
+
+
+class Microseconds(_Fault):
+    """Open times are written in microseconds instead of the exchange's own unit."""
+
+    kind: Literal["microseconds"]
 
 
 class Vanished(_Fault):
@@ -93,7 +110,7 @@ class Skew(_Fault):
     seconds: float
 
 
-Fault = Timeout | Reset | Status | Truncated | Spoiled | Candle | Vanished | Lag | Skew
+Fault = Timeout | Reset | Status | Garbled | Truncated | Spoiled | Candle | Microseconds | Vanished | Lag | Skew
 
 
 class FaultList(BaseModel):

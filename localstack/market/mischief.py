@@ -46,6 +46,9 @@ def _spoiled(page: list[Row], fault: Candle, current: int) -> Iterator[Row]:
                 yield row._replace(close=float("nan"))
             case "wick":
                 yield row._replace(high=row.high * WICK)
+            case "provisional":
+                middle = (row.low + row.high) / 2
+                yield row._replace(close=round((row.close + middle) / 2, 8), volume=round(row.volume * 0.9, 8))
             case "conflicting":
                 yield row
                 yield row._replace(high=row.high * 1.02, close=row.high * 1.01, volume=row.volume * 1.5)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from localstack.market.candles import SECONDS
 
@@ -35,17 +36,42 @@ class Regime:
     reversal: float
 
 
-class Regimes:
-    """The orders in force, as given, and each symbol's regimes in order of time."""
+_ORDERS = TypeAdapter(list[RegimeOrder])
 
-    def __init__(self) -> None:
+
+class BadOrders(Exception):
+    """The file of orders cannot be read; the message says what to do."""
+
+
+class Regimes:
+    """The orders in force, as given, and each symbol's regimes in order of time.
+
+    With a *file* they outlive the process: the candles made under them have been handed out. Raises BadOrders.
+    """
+
+    def __init__(self, file: Path | None = None) -> None:
+        self._file = file
         self.orders: list[RegimeOrder] = []
+        if file is not None and file.exists():
+            try:
+                self.orders = _ORDERS.validate_json(file.read_bytes())
+            except ValidationError:
+                raise BadOrders(f"{file} holds no orders for the simulated market; delete it.") from None
 
     def command(self, order: RegimeOrder) -> None:
         self.orders.append(order)
+        self._keep()
 
     def clear(self) -> None:
         self.orders.clear()
+        self._keep()
+
+    def _keep(self) -> None:
+        if self._file is not None:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            written = self._file.with_suffix(".new")
+            written.write_bytes(_ORDERS.dump_json(self.orders, by_alias=True, indent=2))
+            written.replace(self._file)
 
     def of(self, symbol: str) -> tuple[Regime, ...]:
         regimes: list[Regime] = []

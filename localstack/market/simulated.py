@@ -74,10 +74,10 @@ class _Block:
 class Simulated:
     """A seeded market of these symbols, with the regimes that were commanded laid over it."""
 
-    def __init__(self, seed: int, symbols: tuple[str, ...] = SYMBOLS) -> None:
+    def __init__(self, seed: int, symbols: tuple[str, ...] = SYMBOLS, regimes: Regimes | None = None) -> None:
         self.label = f"simulated market, seed {seed}"
         self.symbols = symbols
-        self.regimes = Regimes()
+        self.regimes = regimes or Regimes()
         self._seed = seed
         self._traits = {symbol: _traits(seed, symbol) for symbol in symbols}
         self._common = lru_cache(maxsize=4)(lambda block: shocks(seed, MARKET, block))

@@ -16,7 +16,7 @@ from tests.market.server import Client, Server, started, stopped
 
 @pytest.fixture(scope="session")
 def _simulated() -> Iterator[Server]:
-    server = started("--market", "simulated", "--seed", "7", "--symbols", "QQQ-USDT")
+    server = started("--market", "simulated", "--seed", "7", "--symbols", "QQQ-USDT,BTC-USD")
     yield server
     stopped(server)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from tests.market.server import Client, Server
+from localstack.market.regimes import BadOrders, Regimes
+from tests.market.server import Client, Server, started, stopped
 
 NINE = "2026-03-01T09:00:00Z"
 ONWARDS = ("2026-03-01T08:00:00Z", "2026-03-02T08:00:00Z")
@@ -56,6 +59,29 @@ def test_a_regime_changes_what_follows_and_nothing_before(market: Server) -> Non
 def test_a_regime_of_null_clears_too(market: Server) -> None:
     market.put("/_market/regime", {"from": NINE, "volatility": 2})
     assert market.http.put("/_market/regime", content=b"null").json() == {"regimes": []}
+
+
+def test_a_regime_outlives_the_market_where_a_file_is_given(tmp_path: Path) -> None:
+    kept = ("--seed", "7", "--regimes", str(tmp_path / "state" / "regimes.json"))
+    server = started(*kept)
+    order = {"from": NINE, "volatility": 2.5, "reversal": -1.0, "symbols": ["BTC-USDT"]}
+    server.put("/_market/regime", order).raise_for_status()
+    commanded = server.truth("BTC-USDT", *ONWARDS)
+    stopped(server)
+
+    again = started(*kept)
+
+    assert again.get("/_market/regime").json() == {"regimes": [order]}
+    assert again.truth("BTC-USDT", *ONWARDS) == commanded
+    again.delete("/_market/regime")
+    assert (tmp_path / "state" / "regimes.json").read_text() == "[]"
+    stopped(again)
+
+
+def test_a_file_without_regimes_is_named(tmp_path: Path) -> None:
+    (tmp_path / "regimes.json").write_text("{")
+    with pytest.raises(BadOrders, match=r"regimes\.json holds no orders .* delete it"):
+        Regimes(tmp_path / "regimes.json")
 
 
 @pytest.mark.parametrize(

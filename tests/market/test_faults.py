@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import time
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import ccxt
@@ -14,7 +16,7 @@ HOUR = 3_600_000
 CLOCK = "2026-03-01T10:20:00Z"
 TEN = 1_772_359_200_000  # 2026-03-01T10:00Z
 SINCE = TEN - 9 * HOUR
-DIALECTS = ["binance", "bitstamp", "coinbase"]
+DIALECTS = ["binance", "bitstamp", "coinbase", "kraken"]
 
 
 def fetched(exchange: Any, symbol: str = "BTC/USDT") -> list[list[float]]:
@@ -46,7 +48,7 @@ def test_a_late_answer_is_a_timeout(exchange: Any, market: Server) -> None:
 
 def test_a_reset_connection_is_a_network_error(exchange: Any, market: Server) -> None:
     market.faults({"kind": "reset", "next": 1})
-    with pytest.raises(ccxt.NetworkError, match=r"candles|ohlc|klines"):
+    with pytest.raises(ccxt.NetworkError, match=r"candles|ohlc|klines|OHLC"):
         fetched(exchange)
     assert len(fetched(exchange)) == 10
 
@@ -59,6 +61,20 @@ def test_too_many_requests_may_come_with_a_time_to_wait(exchange: Any, market: S
     headers = {name.lower(): value for name, value in exchange.last_response_headers.items()}
     assert headers.get("retry-after") == (None if wait is None else "7")
     assert len(fetched(exchange)) == 10
+
+
+def test_the_time_to_wait_may_be_an_instant(exchange: Any, market: Server) -> None:
+    market.faults({"kind": "status", "status": 429, "retry_after": 90, "retry_after_form": "date"})
+    with pytest.raises(ccxt.BaseError):
+        fetched(exchange)
+    instant = parsedate_to_datetime(exchange.last_response_headers["Retry-After"])
+    assert 80 <= instant.timestamp() - time.time() <= 91
+
+
+def test_a_page_for_people_may_come_instead_of_the_answer(market: Server) -> None:
+    market.faults({"kind": "garbled"})
+    answer = market.get("/bitstamp/api/v2/ohlc/btcusdt/", step=3600, limit=1)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
 
 
 @pytest.mark.parametrize("status", [403, 451, 500, 502, 503, 504])
@@ -125,6 +141,24 @@ def test_conflicting_rows_for_one_hour(exchange: Any, market: Server) -> None:
     rows = [row for row in exchange.fetch_ohlcv("BTC/USDT", "1h", since=SINCE, limit=20) if row[0] == TEN - HOUR]
     assert len(rows) == 2
     assert rows[0][4] != rows[1][4]
+
+
+def test_a_provisional_candle_is_sound_and_later_another(exchange: Any, market: Server) -> None:
+    whole = fetched(exchange)
+    market.faults({"kind": "provisional", "rows": 2, "next": 1})
+    early = fetched(exchange)
+    assert [place for place in range(10) if early[place] != whole[place]] == [7, 8]
+    _, opened, high, low, close, volume = early[8]
+    assert low <= min(opened, close) <= max(opened, close) <= high
+    assert 0 < volume < whole[8][5]
+    assert fetched(exchange) == whole
+
+
+def test_open_times_may_come_in_microseconds(market: Server) -> None:
+    market.faults({"kind": "microseconds"})
+    query = {"symbol": "BTCUSDT", "interval": "1h", "limit": 1, "startTime": SINCE}
+    (row,) = market.get("/binance/api/v3/klines", CLOCK, **query).json()
+    assert (row[0], row[6]) == (SINCE * 1000, (SINCE + HOUR) * 1000 - 1)
 
 
 def test_an_exchange_that_lags_has_only_old_candles_all_closed(exchange: Any, market: Server) -> None:
