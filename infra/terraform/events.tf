@@ -5,7 +5,7 @@ resource "aws_cloudwatch_event_bus" "bus" {
 }
 
 resource "aws_cloudwatch_event_rule" "ingest" {
-  count = ceil(length(local.settings.symbols) / local.settings.shard_size)
+  count = local.shards
 
   name                = "${local.prefix}-ingest-${count.index}"
   description         = "Hourly candles of shard ${count.index}: ${local.settings.shard_size} symbols at most"

@@ -54,19 +54,34 @@ module "retraining" {
   }
 }
 
+module "backfill" {
+  source = "./modules/backfill"
+
+  backfill = {
+    prefix              = local.prefix
+    region              = local.region
+    account             = local.account
+    partition           = local.partition
+    ingest_function_arn = module.function["ingest"].function.arn
+    ingest_timeout      = module.function["ingest"].function.timeout
+    concurrency         = local.settings.exchange.backfill_concurrency
+    schedule            = local.settings.schedules.repair
+  }
+}
+
 module "observability" {
   source = "./modules/observability"
 
   observability = {
-    prefix            = local.prefix
-    environment       = var.environment
-    region            = local.region
-    account           = local.account
-    symbols           = toset(local.settings.symbols)
-    functions         = { for name in keys(local.functions) : name => "${local.prefix}-${name}" }
-    dead_letters      = [for name in concat(keys(local.functions), ["retraining"]) : "${local.prefix}-${name}-dead-letters"]
-    api               = { name = "${local.prefix}-api", stage = "v1" }
-    state_machine_arn = local.state_machine_arn
-    email             = local.settings.alarm_email
+    prefix         = local.prefix
+    environment    = var.environment
+    region         = local.region
+    account        = local.account
+    symbols        = toset(local.settings.symbols)
+    functions      = { for name in keys(local.functions) : name => "${local.prefix}-${name}" }
+    dead_letters   = [for name in concat(keys(local.functions), ["retraining", "backfill"]) : "${local.prefix}-${name}-dead-letters"]
+    api            = { name = "${local.prefix}-api", stage = "v1" }
+    state_machines = { retraining = local.state_machine_arn, backfill = local.backfill_machine_arn }
+    email          = local.settings.alarm_email
   }
 }

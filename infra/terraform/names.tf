@@ -13,4 +13,6 @@ locals {
   table_name        = "${local.prefix}-forecasts"
   bus_name          = "${local.prefix}-bus"
   state_machine_arn = "arn:${local.partition}:states:${local.region}:${local.account}:stateMachine:${local.prefix}-retraining"
+
+  backfill_machine_arn = "arn:${local.partition}:states:${local.region}:${local.account}:stateMachine:${local.prefix}-backfill"
 }

@@ -19,6 +19,11 @@ output "state_machine_arn" {
   value       = module.retraining.state_machine.arn
 }
 
+output "backfill_state_machine_arn" {
+  description = "Backfill and repair of history; start it with {} for every configured symbol, or by candlecast backfill."
+  value       = module.backfill.state_machine.arn
+}
+
 output "training_image" {
   description = "The container image that training jobs run."
   value       = module.retraining.image

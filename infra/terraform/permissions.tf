@@ -13,7 +13,7 @@ locals {
   # "IfExists": a plain GetObject carries no prefix.
   list = {
     for reader, prefixes in {
-      ingest  = ["candles/*", "features/*", "quarantine/*"]
+      ingest  = ["candles/*", "features/*", "gaps/*", "quarantine/*", "revisions/*"]
       predict = ["features/*", "forecasts/*", "models/*"]
       drift   = ["forecasts/*", "models/*", "reports/drift/*"]
       api     = ["models/*", "reports/drift/*"]
@@ -32,7 +32,12 @@ locals {
       {
         sid       = "KeepCandlesAndFeatures"
         actions   = ["s3:GetObject", "s3:PutObject"]
-        resources = [for dataset in ["candles", "features", "quarantine"] : "${local.bucket_arn}/${dataset}/*"]
+        resources = [for dataset in ["candles", "features", "gaps", "quarantine", "revisions"] : "${local.bucket_arn}/${dataset}/*"]
+      },
+      {
+        sid       = "RetryASymbolOnItsOwn"
+        actions   = ["lambda:InvokeFunction"]
+        resources = ["arn:${local.partition}:lambda:${local.region}:${local.account}:function:${local.prefix}-ingest"]
       },
     ]
     predict = [

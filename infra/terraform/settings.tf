@@ -15,4 +15,5 @@ locals {
 
   prefix   = "${local.settings.prefix}-${var.environment}"
   emulated = local.settings.endpoint != null
+  shards   = ceil(length(local.settings.symbols) / local.settings.shard_size)
 }

@@ -84,7 +84,11 @@ def test_schedules_hand_over_the_events_time(development: Stack) -> None:
     }
 
 
+def test_the_repair_is_a_backfill_of_everything(development: Stack) -> None:
+    assert development["module.backfill.aws_cloudwatch_event_target.weekly"]["input"] == "{}"
+
+
 def test_what_cannot_be_delivered_is_kept(development: Stack) -> None:
     targets = development.of_type("aws_cloudwatch_event_target")
-    assert len(targets) == 4
+    assert len(targets) == 5
     assert all(target["dead_letter_config"][0]["arn"] for target in targets.values())

@@ -55,7 +55,7 @@ def test_every_queue_takes_letters_of_named_rules_alone(development: Stack) -> N
     queues = development.of_type("aws_sqs_queue")
     of_rules = [queue for address, queue in queues.items() if '["api"]' not in address]  # no rule starts the API
     policies = [json.loads(queue["policy"])["Statement"] for queue in of_rules]
-    assert len(policies) == 4
+    assert len(policies) == 5
     for (statement,) in policies:
         assert statement["Principal"] == {"Service": "events.amazonaws.com"}
         assert statement["Condition"]["ArnEquals"]["aws:SourceArn"]
@@ -88,6 +88,25 @@ def test_the_training_job_can_write_versions_and_not_the_champion(development: S
         "models/symbol=*/version=*",
         "reports/training/*",
         "training-jobs/*",
+    ]
+
+
+def test_a_function_may_call_itself_only_where_its_symbols_are_retried(development: Stack) -> None:
+    ingest = of_function(development, "ingest")["RetryASymbolOnItsOwn"]
+    assert (ingest["Action"], ingest["Resource"]) == (
+        ["lambda:InvokeFunction"],
+        ["arn:aws:lambda:eu-central-1:123456789012:function:candlecast-dev-ingest"],
+    )
+
+
+def test_backfill_calls_ingest_and_runs_its_own_symbols_and_nothing_else(development: Stack) -> None:
+    policy = json.loads(development["module.backfill.aws_iam_role_policy.machine"]["policy"])
+    own = "arn:aws:states:eu-central-1:123456789012:{}:candlecast-dev-backfill"
+    ingest = development['module.function["ingest"].aws_lambda_function.function']["arn"]
+    assert [(s["Action"], s["Resource"]) for s in policy["Statement"]] == [
+        (["lambda:InvokeFunction"], [ingest]),
+        (["states:StartExecution"], [own.format("stateMachine")]),
+        (["states:DescribeExecution", "states:StopExecution"], [own.format("execution") + "/*"]),
     ]
 
 

@@ -19,7 +19,7 @@ def test_every_function_has_its_log_group_with_retention_and_two_alarms(developm
 
 def test_every_alarm_tells_people_and_says_what_to_do(development: Stack) -> None:
     alarms = development.of_type("aws_cloudwatch_metric_alarm")
-    assert len(alarms) == 4 + 5 + 2 + 3
+    assert len(alarms) == 4 + 6 + 2 + 5
     for address, alarm in alarms.items():
         assert alarm["alarm_actions"], address
         assert len(alarm["alarm_description"]) > 60, address
@@ -33,7 +33,7 @@ def test_silence_is_an_alarm_only_where_data_must_keep_coming(development: Stack
 
 def test_every_queue_is_encrypted_and_keeps_letters_for_two_weeks(development: Stack) -> None:
     queues = development.of_type("aws_sqs_queue")
-    assert len(queues) == 5
+    assert len(queues) == 6
     for queue in queues.values():
         assert (queue["sqs_managed_sse_enabled"], queue["message_retention_seconds"]) == (True, 1_209_600)
 

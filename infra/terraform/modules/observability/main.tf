@@ -57,13 +57,23 @@ locals {
     {
       "retraining-failed" = {
         namespace  = "AWS/States", metric = "ExecutionsFailed", statistic = "Sum", threshold = 0, period = 300, periods = 1
-        dimensions = { StateMachineArn = var.observability.state_machine_arn }, missing = "notBreaching"
+        dimensions = { StateMachineArn = var.observability.state_machines.retraining }, missing = "notBreaching"
         runbook    = "Retraining failed; the old champion still serves. Open the failed execution of the state machine; the training log is in /aws/sagemaker/TrainingJobs. Start it again with {}."
       }
       "retraining-timed-out" = {
         namespace  = "AWS/States", metric = "ExecutionsTimedOut", statistic = "Sum", threshold = 0, period = 300, periods = 1
-        dimensions = { StateMachineArn = var.observability.state_machine_arn }, missing = "notBreaching"
+        dimensions = { StateMachineArn = var.observability.state_machines.retraining }, missing = "notBreaching"
         runbook    = "Retraining took too long and was ended; the old champion still serves. See which state hung, and training.max_runtime_minutes in settings.yaml."
+      }
+      "backfill-failed" = {
+        namespace  = "AWS/States", metric = "ExecutionsFailed", statistic = "Sum", threshold = 0, period = 300, periods = 1
+        dimensions = { StateMachineArn = var.observability.state_machines.backfill }, missing = "notBreaching"
+        runbook    = "A backfill or the weekly repair could not fill some months; what it stored stays. Open the failed execution of the state machine: its cause names symbol, month and error. Start it again with the same input."
+      }
+      "backfill-timed-out" = {
+        namespace  = "AWS/States", metric = "ExecutionsTimedOut", statistic = "Sum", threshold = 0, period = 300, periods = 1
+        dimensions = { StateMachineArn = var.observability.state_machines.backfill }, missing = "notBreaching"
+        runbook    = "A backfill took too long and was ended; what it stored stays. Look whether an exchange throttles us, lower or raise exchange.backfill_concurrency in settings.yaml, and start it again with the same input."
       }
       "api-5xx" = {
         namespace  = "AWS/ApiGateway", metric = "5XXError", statistic = "Sum", threshold = 0, period = 300, periods = 1

@@ -1,16 +1,16 @@
 variable "observability" {
   description = "What to watch, by name, and whom to tell."
   type = object({
-    prefix            = string
-    environment       = string
-    region            = string
-    account           = string
-    symbols           = set(string)
-    functions         = map(string)
-    dead_letters      = set(string)
-    api               = object({ name = string, stage = string })
-    state_machine_arn = string
-    email             = optional(string)
+    prefix         = string
+    environment    = string
+    region         = string
+    account        = string
+    symbols        = set(string)
+    functions      = map(string)
+    dead_letters   = set(string)
+    api            = object({ name = string, stage = string })
+    state_machines = object({ retraining = string, backfill = string })
+    email          = optional(string)
   })
 
   validation {
