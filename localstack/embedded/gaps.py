@@ -18,18 +18,18 @@ from urllib.parse import parse_qs
 from ministack import app
 from ministack.core import lambda_runtime
 from ministack.core.responses import get_account_id, get_region, request_scope
-from ministack.services import apigateway_v1, cloudwatch, eventbridge, lambda_svc, s3, sqs, stepfunctions
+from ministack.services import apigateway_v1, cloudwatch, eventbridge, lambda_svc, s3, sqs
 from ministack.services import cloudwatch_logs as logs
 
 from localstack.embedded import (
     alarms,
     embedded_metrics,
+    executions,
     layers,
     periodic,
     query_protocol,
     rest_api,
     roles,
-    training_task,
 )
 
 Document = dict[str, Any]
@@ -48,13 +48,11 @@ def close_all(alarm_seconds: float, layer_folder: Path) -> None:
     alarm_query_protocol()
     rest_api_records()
     queue_metrics(alarm_seconds)
-    execution_metrics()
-    execution_ends()
     event_times()
     event_retries()
     event_permissions()
     rest_api_permissions()
-    state_machine_permissions()
+    executions.close_all()
 
 
 # --- Lambda and S3 ----------------------------------------------------------------------------------------------------
@@ -244,49 +242,7 @@ def rest_api_records() -> None:
     apigateway_v1.handle_execute = recorded
 
 
-def execution_metrics() -> None:
-    """Plain: Step Functions writes no metrics, so that no alarm on ExecutionsFailed can fire."""
-    tell = stepfunctions._emit_execution_status_event
-
-    def measured(execution: Document) -> None:
-        tell(execution)
-        status = execution["status"].title().replace("_", "").replace("Running", "Started")
-        dimensions = {"StateMachineArn": execution["stateMachineArn"]}
-        cloudwatch.record_metric("AWS/States", f"Executions{status}", 1, "Count", dimensions)
-
-    stepfunctions._emit_execution_status_event = measured
-
-
-# --- Step Functions and EventBridge -----------------------------------------------------------------------------------
-
-
-def execution_ends() -> None:
-    """Plain: a machine's TimeoutSeconds is ignored, and an execution that was stopped fails when its task then does."""
-    run, fail = stepfunctions._run_execution, stepfunctions._fail_execution
-
-    def time_out(execution: Document) -> None:
-        if execution["status"] == "RUNNING":
-            execution.update(status="TIMED_OUT", stopDate=stepfunctions.now_iso())
-            stepfunctions._add_event(execution, "ExecutionTimedOut", {"executionTimedOutEventDetails": {}})
-            stepfunctions._emit_execution_status_event(execution)
-
-    def limited(execution_arn: str) -> None:
-        execution = stepfunctions._executions[execution_arn]
-        machine = stepfunctions._state_machines.get(execution["stateMachineArn"], {"definition": "{}"})
-        seconds = json.loads(machine["definition"]).get("TimeoutSeconds", threading.TIMEOUT_MAX)
-        timer = threading.Timer(seconds, contextvars.copy_context().run, (time_out, execution))
-        timer.daemon = True
-        timer.start()
-        try:
-            run(execution_arn)
-        finally:
-            timer.cancel()
-
-    def fail_running(execution: Document, error: str, cause: str) -> None:
-        if execution["status"] == "RUNNING":
-            fail(execution, error, cause)
-
-    stepfunctions._run_execution, stepfunctions._fail_execution = limited, fail_running
+# --- EventBridge ------------------------------------------------------------------------------------------------------
 
 
 def event_times() -> None:
@@ -370,28 +326,3 @@ def rest_api_permissions() -> None:
         return await invoke(integration, api_id, stage, settings, resource, path, method, *args, **named)
 
     apigateway_v1._invoke_lambda_proxy_v1 = check_and_invoke
-
-
-def state_machine_permissions() -> None:
-    """Plain: a state machine invokes any function and publishes to any topic, whatever its role allows."""
-    call, dispatch = stepfunctions._call_lambda, stepfunctions._SERVICE_DISPATCH
-    publish = dispatch["arn:aws:states:::sns:publish"]
-
-    def demand(action: str, resource: str, error: str) -> None:
-        role = training_task.machine_role()
-        if role and not roles.allows(role, action, resource):
-            denial = f"User: {role} is not authorized to perform: {action} on resource: {resource}"
-            raise stepfunctions._ExecutionError(error, denial)
-
-    def checked_call(function: str, event: Any) -> Any:
-        prefix = f"arn:aws:lambda:{get_region()}:{get_account_id()}:function:"
-        arn = function if function.startswith("arn:") else prefix + function
-        demand("lambda:InvokeFunction", arn, "Lambda.AWSLambdaException")
-        return call(function, event)
-
-    def checked_publish(resource: str, message: Document) -> Any:
-        demand("sns:Publish", message.get("TopicArn", ""), "SNS.AuthorizationErrorException")
-        return publish(resource, message)
-
-    stepfunctions._call_lambda = checked_call
-    dispatch["arn:aws:states:::sns:publish"] = checked_publish
