@@ -16,7 +16,7 @@ locals {
       ingest  = ["candles/*", "features/*", "gaps/*", "quarantine/*", "revisions/*"]
       predict = ["features/*", "forecasts/*", "models/*"]
       drift   = ["forecasts/*", "models/*", "reports/drift/*"]
-      api     = ["models/*", "reports/drift/*"]
+      api     = ["gaps/*", "models/*", "reports/drift/*"]
       } : reader => {
       sid       = "TellMissingFromForbidden"
       actions   = ["s3:ListBucket"]
@@ -89,9 +89,9 @@ locals {
     api = [
       local.list.api,
       {
-        sid       = "ReadVerdictsAndReports"
+        sid       = "ReadGapsVerdictsAndReports"
         actions   = ["s3:GetObject"]
-        resources = [local.champion_pointer, local.verdicts, "${local.bucket_arn}/reports/drift/*"]
+        resources = [local.champion_pointer, local.verdicts, "${local.bucket_arn}/gaps/*", "${local.bucket_arn}/reports/drift/*"]
       },
       {
         sid       = "ReadForecasts"

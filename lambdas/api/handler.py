@@ -16,6 +16,7 @@ from mangum.types import LambdaContext
 from candlecast import settings
 from candlecast.errors import BadEvent
 from candlecast.forecast_table import ForecastTable
+from candlecast.gaps import GapStore
 from candlecast.registry import Registry
 from candlecast.telemetry import logger, measure, tracer
 from lambdas.api import problems
@@ -59,6 +60,7 @@ def application() -> Mangum:
         s3=s3,
         forecasts=ForecastTable(boto3.client("dynamodb", config=_STORAGE), os.environ["CANDLECAST_TABLE"]),
         registry=Registry(s3, bucket),
+        gaps=GapStore(s3, bucket),
         predict=PredictFunction(boto3.client("lambda", config=_PREDICT), os.environ["CANDLECAST_PREDICT_FUNCTION"]),
     )
     texts = ["application/json", problems.MEDIA_TYPE]

@@ -12,6 +12,7 @@ from fastapi.security import APIKeyHeader
 from pydantic import BaseModel
 
 from candlecast.forecast_table import ForecastTable
+from candlecast.gaps import GapStore
 from candlecast.registry import Registry
 from candlecast.settings import Settings
 from lambdas.api.predict_function import PredictFunction
@@ -30,6 +31,7 @@ class Platform:
     s3: S3Client
     forecasts: ForecastTable
     registry: Registry
+    gaps: GapStore
     predict: PredictFunction
 
 

@@ -125,6 +125,14 @@ class DriftAnswer(_Answer):
     report_expires_at: Instant = Field(description="When that link stops working.")
 
 
+class GapAnswer(_Answer):
+    """Hours without a candle."""
+
+    start: Instant
+    end: Instant = Field(description="The first hour behind the gap.")
+    asked: list[str] = Field(description="The exchanges that do not have them; none: not asked yet.")
+
+
 class SymbolHealth(_Answer):
     """How a symbol is served."""
 
@@ -133,6 +141,8 @@ class SymbolHealth(_Answer):
     newest_target_hour: Instant | None = Field(description="Newest forecast's hour; null: no forecast yet.")
     forecast_age_seconds: int | None = Field(description="Seconds since that hour began.", examples=[1260])
     candle_age_seconds: int | None = Field(description="Seconds since the newest candle closed.", examples=[1260])
+    gap_hours: int = Field(description="Hours without a candle inside the stored history.", examples=[0])
+    gaps: list[GapAnswer] = Field(description="Where they lie, newest first; at most ten.")
     degraded: list[str] = Field(description="What is not as it should be; empty: nothing.")
 
 

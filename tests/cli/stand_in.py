@@ -51,6 +51,8 @@ HEALTH: dict[str, Any] = {
             "newest_target_hour": "2024-01-15T09:00:00Z",
             "forecast_age_seconds": 1200,
             "candle_age_seconds": 1200,
+            "gap_hours": 0,
+            "gaps": [],
             "degraded": [],
         }
     ],

@@ -41,6 +41,21 @@ def test_a_service_that_is_down_is_shown_all_the_same_and_ends_with_exit_code_1(
         assert shown in result.stdout
 
 
+def test_gaps_are_listed_with_whom_was_asked(run: Run, stand_in: StandIn) -> None:
+    gaps = [
+        {"start": "2024-01-10T03:00:00Z", "end": "2024-01-10T06:00:00Z", "asked": ["bitstamp", "coinbase"]},
+        {"start": "2021-02-01T00:00:00Z", "end": "2023-01-01T00:00:00Z", "asked": []},
+    ]
+    symbol = HEALTH["symbols"][0] | {"gap_hours": 16779, "gaps": gaps}
+    stand_in.answers["/health"] = (200, HEALTH | {"symbols": [symbol]})
+
+    shown = run("status").stdout
+
+    assert "BTC-USDT lacks 16,779 hours" in shown
+    assert "2024-01-10 03:00 UTC to 2024-01-10 06:00 UTC: not to be had from bitstamp, coinbase" in shown
+    assert "2021-02-01 00:00 UTC to 2023-01-01 00:00 UTC: never asked for" in shown
+
+
 def test_a_breach_is_told_with_its_reason(run: Run, stand_in: StandIn) -> None:
     stand_in.answers["/drift"] = (200, DRIFT | {"breach": True, "reason": "Model decay: it errs more."})
 

@@ -115,7 +115,7 @@ def test_the_api_can_change_nothing(development: Stack) -> None:
     own = {"WriteLogs", "LeaveDeadLetters", "SendTraces"}
     assert {name: actions for name, actions in of_api.items() if name not in own} == {
         "TellMissingFromForbidden": ["s3:ListBucket"],
-        "ReadVerdictsAndReports": ["s3:GetObject"],
+        "ReadGapsVerdictsAndReports": ["s3:GetObject"],
         "ReadForecasts": ["dynamodb:GetItem", "dynamodb:Query"],
         "AskForPastForecasts": ["lambda:InvokeFunction"],
     }

@@ -10,6 +10,7 @@ import pytest
 from mangum import Mangum
 
 from candlecast.forecast_table import ForecastTable
+from candlecast.gaps import GapStore
 from candlecast.registry import Registry
 from lambdas.api.app import create_app
 from lambdas.api.platform import Platform
@@ -43,9 +44,10 @@ def make_world(clients: Clients, name: str, loop: asyncio.AbstractEventLoop) -> 
             BillingMode="PAY_PER_REQUEST",
         )
         table, registry = ForecastTable(clients("dynamodb"), name), Registry(clients("s3"), name)
+        gaps = GapStore(clients("s3"), name)
         stand_in = PredictStandIn(table)
         predict = PredictFunction(stand_in, "candlecast-test-predict")  # type: ignore[arg-type]  # the one call made
-        platform = Platform(configured(**changes), name, clients("s3"), table, registry, predict)
+        platform = Platform(configured(**changes), name, clients("s3"), table, registry, gaps, predict)
         texts = ["application/json", "application/problem+json"]
         application = Mangum(create_app(platform), "off", api_gateway_base_path="v1", text_mime_types=texts)
         return World(name, platform, table, registry, clients, stand_in, application)

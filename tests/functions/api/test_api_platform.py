@@ -64,6 +64,8 @@ def test_health_is_ok_with_a_champion_and_this_hours_forecast(btc_only: World) -
                 "newest_target_hour": "2026-11-20T15:00:00Z",
                 "forecast_age_seconds": 1200,
                 "candle_age_seconds": 1200,
+                "gap_hours": 0,
+                "gaps": [],
                 "degraded": [],
             }
         ],
@@ -106,6 +108,47 @@ def test_a_champion_that_cannot_serve_shows_in_health(btc_only: World) -> None:
     btc_only.forecasts.put(a_forecast(THIS_HOUR, model_version="baseline", note="the newest candle is missing"))
 
     assert btc_only.get("/health").body["symbols"][0]["degraded"] == ["the newest candle is missing"]
+
+
+def test_gaps_in_the_history_are_told_and_no_fault(btc_only: World) -> None:
+    btc_only.registry.promote("BTC-USDT", a_champion(), None)
+    btc_only.forecasts.put(a_forecast(THIS_HOUR))
+    missing = [THIS_HOUR - timedelta(hours=age) for age in (400, 200, 199)]
+    start = THIS_HOUR - timedelta(days=30)
+    btc_only.platform.gaps.update("BTC-USDT", lambda r: r.replaced(start, THIS_HOUR, missing, ["coinbase"]))
+
+    body = btc_only.get("/health").body
+
+    assert body["status"] == "ok"
+    assert body["symbols"][0]["gap_hours"] == 3
+    assert body["symbols"][0]["gaps"] == [
+        {"start": "2026-11-12T07:00:00Z", "end": "2026-11-12T09:00:00Z", "asked": ["coinbase"]},
+        {"start": "2026-11-03T23:00:00Z", "end": "2026-11-04T00:00:00Z", "asked": ["coinbase"]},
+    ]
+
+
+def test_of_many_gaps_the_newest_are_listed(btc_only: World) -> None:
+    start = THIS_HOUR - timedelta(days=30)
+    missing = [start + timedelta(hours=2 * each + 1) for each in range(12)]
+    btc_only.platform.gaps.update("BTC-USDT", lambda r: r.replaced(start, THIS_HOUR, missing, ["coinbase"]))
+
+    symbol = btc_only.get("/health").body["symbols"][0]
+
+    assert symbol["gap_hours"] == 12
+    assert [gap["start"] for gap in symbol["gaps"]] == [hours.text(each) for each in missing[:1:-1]]
+
+
+def test_a_recent_gap_degrades(btc_only: World) -> None:
+    btc_only.registry.promote("BTC-USDT", a_champion(), None)
+    btc_only.forecasts.put(a_forecast(THIS_HOUR))
+    start = THIS_HOUR - timedelta(days=30)
+    missing = [THIS_HOUR - timedelta(hours=age) for age in (400, 5)]
+    btc_only.platform.gaps.update("BTC-USDT", lambda r: r.replaced(start, THIS_HOUR, missing, ["coinbase"]))
+
+    answer = btc_only.get("/health")
+
+    assert (answer.status, answer.body["status"]) == (200, "degraded")
+    assert answer.body["symbols"][0]["degraded"] == ["hours of the last two days without a candle: 1"]
 
 
 def test_one_symbol_without_a_forecast_takes_health_down(world: World) -> None:

@@ -55,7 +55,7 @@ def status(whole: Mapping[str, Any]) -> RenderableType:
     """Health, drift verdicts and alarms of an environment."""
     health = whole["health"]
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for heading in ("Symbol", "Champion", "Newest forecast", "Age", "Drift"):
+    for heading in ("Symbol", "Champion", "Newest forecast", "Age", "Missing", "Drift"):
         table.add_column(heading, no_wrap=True)
     remarks = []
     for each in health["symbols"]:
@@ -65,8 +65,11 @@ def status(whole: Mapping[str, Any]) -> RenderableType:
             each["champion_version"] or "none",
             _moment(each["newest_target_hour"]) if each["newest_target_hour"] else "none yet",
             _age(each["forecast_age_seconds"]),
+            f"{each['gap_hours']:,} h",
             "not checked" if verdict is None else "breach" if verdict["breach"] else "fine",
         )
+        if each["gaps"]:
+            remarks.append(_gap_lines(each))
         remarks += [Text(f"{each['symbol']} is degraded: {reason}", style="yellow") for reason in each["degraded"]]
         if verdict and verdict["breach"]:
             remarks.append(Text(f"{each['symbol']} drifts: {verdict['reason']}", style="yellow"))
@@ -77,6 +80,16 @@ def status(whole: Mapping[str, Any]) -> RenderableType:
 def _headline(state: str, environment: str, url: str) -> Text:
     style = {"ok": "bold green", "degraded": "bold yellow"}.get(state, "bold red")
     return Text.assemble((state, style), f"  environment {environment}\nAPI {url}", overflow="fold")
+
+
+def _gap_lines(each: Mapping[str, Any]) -> Text:
+    """Where candles are missing, newest first, and who was asked for them."""
+    lines = "".join(
+        f"\n  {_moment(gap['start'])} to {_moment(gap['end'])}: "
+        + (f"not to be had from {', '.join(gap['asked'])}" if gap["asked"] else "never asked for")
+        for gap in each["gaps"]
+    )
+    return Text(f"{each['symbol']} lacks {each['gap_hours']:,} hours; the newest gaps:{lines}")
 
 
 def _alarm_lines(alarms: list[Mapping[str, str]] | str) -> Text:
