@@ -19,7 +19,9 @@ from candlecast.errors import TooLittleData
 COLUMNS = ("open_time", "close", "volatility", *features.NAMES, "target_return")
 
 MINIMUM_HOURS = 1000
-"""Complete rows that must be left to fit on, once the hold-out is put aside."""
+"""Complete rows that must be left to fit on, once the evaluated hours and the hold-out are put aside."""
+MINIMUM_EVALUATED_HOURS = 168
+"""Of less than a week nothing can be told."""
 LABEL_DELAY = pd.Timedelta(hours=2)
 """From the open of a candle to the instant its target return is known: its own hour and the next one."""
 
@@ -39,10 +41,10 @@ class Dataset:
         """The rows whose target return was known at *instant*."""
         return known_at(self.rows, instant)
 
-    def evaluation_start(self, days: int) -> datetime:
-        """The first origin to evaluate: *days* ago, or later where that would leave too little to fit on."""
+    def evaluation_start(self, days: int, end: datetime) -> datetime:
+        """The first origin to evaluate: *days* before *end*, or later where that would leave too little to fit on."""
         origin: datetime = self.rows["open_time"].iloc[MINIMUM_HOURS].to_pydatetime() + hours.HOUR
-        return max(origin, hours.floor(self.as_of) - timedelta(days=days))
+        return max(origin, end - timedelta(days=days))
 
 
 def known_at(rows: pd.DataFrame, instant: datetime | pd.Timestamp) -> pd.DataFrame:
@@ -54,7 +56,7 @@ def load(channel: Path, symbol: str, as_of: datetime, holdout_hours: int) -> Dat
     """The data set known at *as_of*, from the Parquet files under *channel*.
 
     Raises TooLittleData, with what is missing and the remedy, when less than MINIMUM_HOURS complete rows would be left
-    beside a hold-out of *holdout_hours*.
+    beside MINIMUM_EVALUATED_HOURS and a hold-out of *holdout_hours*.
     """
     files = sorted(channel.rglob("*.parquet"))
     if not files:
@@ -64,7 +66,7 @@ def load(channel: Path, symbol: str, as_of: datetime, holdout_hours: int) -> Dat
     past = known_at(everything, as_of)
     known = np.isfinite(past[list(COLUMNS[1:])].to_numpy()).all(axis=1)
     complete = past[known].reset_index(drop=True)
-    needed = MINIMUM_HOURS + holdout_hours
+    needed = MINIMUM_HOURS + MINIMUM_EVALUATED_HOURS + holdout_hours
     if len(complete) < needed:
         raise TooLittleData(_shortage(symbol, as_of, past, len(complete), needed))
     return Dataset(symbol, as_of, complete, _fingerprint(complete))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import tarfile
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -43,6 +44,8 @@ class Release:
     bundle: bytes
     page: bytes
     """The report, HTML."""
+    scores: bytes
+    """The report's figures, JSON."""
 
     @classmethod
     def of(cls, record: Record, model: Model, images: Mapping[str, bytes], version: str) -> Release:
@@ -66,14 +69,16 @@ class Release:
             figures=record.figures,
         )
         page = report.render(record, {**model.manifest, **particulars, "bundle_sha256": verdict.sha256}, images)
-        return cls(verdict, bundle, page.encode())
+        scores = json.dumps({**particulars, **record.evaluation.record()}, indent=1, allow_nan=False)
+        return cls(verdict, bundle, page.encode(), scores.encode())
 
     def put(self, s3: S3Client, bucket: str) -> None:
-        """Puts bundle, report and verdict, in this order, each only where there is none yet."""
+        """Puts bundle, report with its figures, and verdict, in this order, each only where there is none yet."""
         symbol, version = self.verdict.symbol, self.verdict.version
         files = {
             self.verdict.bundle_key: (self.bundle, "application/gzip"),
             f"reports/training/symbol={symbol}/version={version}/report.html": (self.page, "text/html; charset=utf-8"),
+            f"reports/training/symbol={symbol}/version={version}/metrics.json": (self.scores, "application/json"),
             f"models/symbol={symbol}/version={version}/verdict.json": (self._document(), "application/json"),
         }
         for key, (body, kind) in files.items():
@@ -140,7 +145,8 @@ def _register(
             )
         release = Release.of(record, model, images, version)
         plots = {f"plots/{title}.png": image for title, image in images.items()}
-        run.attach({**plots, "bundle/model.tar.gz": release.bundle, "report.html": release.page})
+        pages = {"report.html": release.page, "metrics.json": release.scores}
+        run.attach({**plots, **pages, "bundle/model.tar.gz": release.bundle})
         tracking.point(run.client, name, "challenger", version)
         tracking.point(run.client, name, "champion", record.contest.champion_version)
     return release

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-
-import pandas as pd
 
 from candlecast.gate import Figure
 from training.contest import Contest
 from training.contract import Job
 from training.dataset import Dataset
-from training.metrics import Scores
+from training.evaluation import Evaluation
 
 
 @dataclass(frozen=True)
@@ -21,11 +18,8 @@ class Record:
 
     job: Job
     dataset: Dataset
-    evaluation: Scores
-    """Walk-forward, refitted each month."""
-    monthly: Mapping[str, Scores]
-    reliability: pd.DataFrame
-    """As metrics.reliability tells it."""
+    evaluation: Evaluation
+    """Walk-forward, on the hours before the contest's hold-out."""
     contest: Contest
 
     @property
@@ -43,7 +37,10 @@ class Record:
     @property
     def figures(self) -> dict[str, Figure]:
         """The walk-forward scores, and those of the gate with the prefix `holdout_`."""
-        return {**self.evaluation.record(), **{f"holdout_{k}": v for k, v in self.contest.judgement.figures.items()}}
+        return {
+            **self.evaluation.model.total.record(),
+            **{f"holdout_{k}": v for k, v in self.contest.judgement.figures.items()},
+        }
 
     @property
     def measured(self) -> dict[str, float]:

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 import traceback
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -22,12 +23,14 @@ from candlecast.errors import CandlecastError
 from candlecast.model import Model, fit
 from candlecast.registry import Registry
 from candlecast.settings import Settings
-from training import charts, contest, dataset, metrics, validation
+from training import charts, contest, dataset, leak
 from training.bucket_registry import BucketRegistry
 from training.contract import Folders, Job, Terminated, Termination
+from training.evaluation import Contender, evaluate
 from training.publication import Release, publish
 from training.record import Record
 from training.tracking import TrackingServer
+from training.validation import Schedule, window_days
 
 METRICS = ("mae", "zero_change_mae", "skill", "coverage", "directional_accuracy")
 """Walk-forward scores that MetricDefinitions look for on standard output, beside version."""
@@ -69,6 +72,8 @@ def run(folders: Folders, termination: Termination) -> Release:
     )
 
     record = _evaluate(job, data, opponent, fitted, settings)
+    refused = {"walk-forward": record.evaluation.model.total, "hold-out": record.contest.candidate}
+    leak.refuse(refused, settings.evaluation.leak)
     say(f"fitting the challenger on all {len(data.rows):,} hours")
     model = fitted(data.rows)
     images = _plots(record, model)
@@ -101,33 +106,28 @@ def _connect(settings: Settings) -> None:
 def _evaluate(
     job: Job, data: dataset.Dataset, opponent: contest.Opponent | None, fitted: contest.Fit, settings: Settings
 ) -> Record:
-    coverage = settings.forecast.coverage
-    start = data.evaluation_start(settings.training.evaluation_days)
-
-    def tell(fold: validation.Fold) -> None:
-        month = fold.test["open_time"].iloc[-1]
-        say(f"walk-forward: {month:%Y-%m}, {len(fold.test)} hours, fitted on the {len(fold.train):,} before them")
-
-    forecasts = validation.walk_forward(data.rows, start, fitted, tell)
-    say("holding the challenger against " + (f"version {opponent.version}" if opponent else "zero-change"))
-    return Record(
-        job=job,
-        dataset=data,
-        evaluation=metrics.score(forecasts, coverage),
-        monthly=metrics.by_month(forecasts, coverage),
-        reliability=metrics.reliability(forecasts),
-        contest=contest.hold(data, opponent, fitted, settings.promotion, coverage),
+    coverage, rule = settings.forecast.coverage, settings.evaluation
+    untouched = contest.holdout_start(job.as_of, opponent, settings.promotion)
+    schedule = Schedule(
+        start=data.evaluation_start(settings.training.evaluation_days, untouched),
+        end=untouched,
+        refit=rule.refit,
+        window_days=window_days(rule.window),
+        embargo=timedelta(hours=rule.embargo_hours),
     )
+
+    def tell(name: str, refit: int, refits: int) -> None:
+        say(f"walk-forward: {name}, fit {refit} of {refits}")
+
+    evaluation = evaluate(data.rows, schedule, Contender("lightgbm", fitted), (), coverage, tell=tell)
+    say("holding the challenger against " + (f"version {opponent.version}" if opponent else "zero-change"))
+    judged = contest.hold(data, opponent, fitted, settings.promotion, coverage)
+    return Record(job=job, dataset=data, evaluation=evaluation, contest=judged)
 
 
 def _plots(record: Record, model: Model) -> dict[str, bytes]:
     gains = model.booster.feature_importance("gain").tolist()
-    return {
-        "error": charts.error_by_month(record.monthly),
-        "coverage": charts.coverage_by_month(record.monthly, model.manifest["coverage"]),
-        "reliability": charts.reliability(record.reliability),
-        "importance": charts.importance(dict(zip(model.booster.feature_name(), gains, strict=True))),
-    }
+    return charts.of(record.evaluation, dict(zip(model.booster.feature_name(), gains, strict=True)))
 
 
 def _failed(folders: Folders, reason: str, code: int = 1) -> int:

@@ -139,6 +139,9 @@ def short_settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project's settings with a short evaluation and hold-out."""
     document = read(ROOT / "settings.yaml")
     document["defaults"]["training"]["evaluation_days"] = 30
+    document["defaults"]["evaluation"]["leak"]["r2"] = (
+        0.4  # the simulated market is easy
+    )
     document["defaults"]["promotion"] |= {"holdout_days": HOLDOUT_DAYS, "minimum_hours": MINIMUM_HOURS}
     file = tmp_path_factory.mktemp("settings") / "settings.yaml"
     file.write_text(yaml.safe_dump(document))

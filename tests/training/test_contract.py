@@ -110,7 +110,7 @@ def test_a_short_history_fails_with_what_is_needed(main: Main) -> None:
     failed = main(as_of="2025-02-01T00:00:00Z")
     assert failed.code == 1
     assert "only 743 hours are stored; backfill a longer history" in (failed.failure or "")
-    assert "training needs 1240" in (failed.failure or "")
+    assert "training needs 1408" in (failed.failure or "")
 
 
 def test_features_that_are_all_null_fail_by_name(main: Main, rows: pd.DataFrame, tmp_path: Path) -> None:

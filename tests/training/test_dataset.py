@@ -45,10 +45,11 @@ def test_one_changed_value_changes_the_fingerprint(rows: pd.DataFrame, dataset: 
 
 
 def test_a_larger_hold_out_needs_a_longer_history(channel: Path) -> None:
-    with pytest.raises(TooLittleData, match="training needs 3400"):
+    with pytest.raises(TooLittleData, match="training needs 3568"):
         load(channel, SYMBOL, FIRST_AS_OF, 2400)
 
 
 def test_evaluation_starts_later_where_history_is_short(dataset: Dataset) -> None:
-    assert dataset.evaluation_start(30) == datetime(2025, 3, 11, tzinfo=UTC)
-    assert dataset.evaluation_start(365) == dataset.rows["open_time"].iloc[1000] + pd.Timedelta(hours=1)
+    end = datetime(2025, 4, 10, tzinfo=UTC)
+    assert dataset.evaluation_start(30, end) == datetime(2025, 3, 11, tzinfo=UTC)
+    assert dataset.evaluation_start(365, end) == dataset.rows["open_time"].iloc[1000] + pd.Timedelta(hours=1)

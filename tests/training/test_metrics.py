@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from candlecast.errors import TooLittleData
-from training.metrics import by_month, reliability, score, skill_interval
+from training.metrics import rolling_band, score
 
 
 def table(actual: list[float], predicted: list[float], half_width: float = 0.02) -> pd.DataFrame:
@@ -22,6 +22,8 @@ def table(actual: list[float], predicted: list[float], half_width: float = 0.02)
             "upper_return": point + half_width,
             "probability_up": 0.5 + np.sign(point) / 10,
             "actual_return": actual,
+            "reference_close": 100.0,
+            "volatility": 0.01,
         }
     )
 
@@ -33,7 +35,9 @@ def test_scores_of_four_hours() -> None:
     assert scores.zero_change_mae == pytest.approx(0.05 / 4)
     assert scores.skill == pytest.approx(1 - 0.05 / 0.05)
     assert scores.rmse == pytest.approx(math.sqrt((0.02**2 + 0.03**2) / 4))
-    assert scores.r2 == pytest.approx(1 - (4 + 9) / (1 + 1 + 9))
+    mean = 0.75  # of the actual returns, percent
+    assert scores.r2 == pytest.approx(1 - (4 + 9) / (0.25**2 + 1.75**2 + 2.25**2 + mean**2))
+    assert scores.r2_delta == pytest.approx(scores.r2)  # the price was 100 throughout
     assert scores.directional_accuracy == 0.5  # hours without a move or a direction do not count
     assert scores.coverage == 0.75
     assert scores.width == pytest.approx(0.04)
@@ -60,31 +64,45 @@ def test_no_forecasts_is_an_error_with_a_remedy() -> None:
         score(table([], []), 0.8)
 
 
-def test_the_interval_of_the_skill_encloses_it_and_needs_some_weeks() -> None:
-    random = np.random.default_rng(1)
-    actual = random.normal(0, 0.01, 24 * 7 * 20)
-    forecasts = table(actual.tolist(), (0.1 * actual).tolist())
-    error, zero = np.abs(0.9 * actual), np.abs(actual)
-    low, high = skill_interval(error, zero, forecasts["target_hour"])
-    assert low == pytest.approx(0.1)
-    assert high == pytest.approx(0.1)
-    noisy = np.abs(actual - random.normal(0, 0.002, len(actual)))
-    low, high = skill_interval(noisy, zero, forecasts["target_hour"])
-    assert low < 1 - noisy.sum() / zero.sum() < high
-    assert (low, high) == skill_interval(noisy, zero, forecasts["target_hour"])
-    few = slice(0, 24 * 7 * 3)
-    assert all(map(math.isnan, skill_interval(noisy[few], zero[few], forecasts["target_hour"][few])))
+def test_r2_of_the_delta_weighs_hours_by_their_price() -> None:
+    forecasts = table([0.01, -0.01], [0.01, 0.0]).assign(reference_close=[100.0, 300.0])
+    assert score(forecasts, 0.8).r2 == pytest.approx(1 - 1 / 2)
+    assert score(forecasts, 0.8).r2_delta == pytest.approx(1 - 9 / (2 * 2**2))  # deltas 1 and -3, mean -1
 
 
-def test_months_are_those_of_the_target_hour() -> None:
-    months = by_month(table([0.01] * 6, [0.0] * 6), 0.8)
-    assert {name: scores.hours for name, scores in months.items()} == {"2025-01": 4, "2025-02": 2}
-    assert all(math.isnan(scores.skill_low) for scores in months.values())  # weeks too few for an interval
+def test_r2_is_that_of_scikit_learn() -> None:
+    metrics = pytest.importorskip("sklearn.metrics")
+    random = np.random.default_rng(2)
+    actual, point = random.normal(0.001, 0.01, (2, 500))
+    assert score(table(actual.tolist(), point.tolist()), 0.8).r2 == pytest.approx(metrics.r2_score(actual, point))
 
 
-def test_reliability_sets_what_happened_beside_what_was_stated() -> None:
-    forecasts = table([0.01, 0.01, -0.01, -0.01], [0.01, 0.01, -0.01, -0.01])
-    told = reliability(forecasts, bins=2)
-    assert told["stated"].tolist() == pytest.approx([0.4, 0.6])
-    assert told["happened"].tolist() == [0.0, 1.0]
-    assert told["hours"].tolist() == [2.0, 2.0]
+def test_forecasts_without_an_interval_are_scored_as_points_only() -> None:
+    forecasts = table([0.01, -0.02], [0.0, 0.001]).assign(lower_return=np.nan, upper_return=np.nan)
+    scores = score(forecasts, 0.8)
+    assert scores.mae == pytest.approx(0.0155)
+    assert {"coverage", "width", "pinball"}.isdisjoint(scores.record())
+
+
+def test_the_band_to_beat_holds_quantiles_of_the_thirty_days_known_at_the_origin() -> None:
+    random = np.random.default_rng(3)
+    rows = pd.DataFrame(
+        {
+            "open_time": pd.date_range("2025-01-01T00:00Z", periods=1000, freq="h", unit="us"),
+            "target_return": random.normal(0, 0.01, 1000),
+        }
+    )
+    band = rolling_band(rows, 0.8)
+    known = rows["target_return"][899 - 720 + 1 : 900]  # row 900's origin ends the hour that row 899 asks for
+    assert band["band_lower"][900] == pytest.approx(np.quantile(known, 0.1))
+    assert band["band_upper"][900] == pytest.approx(np.quantile(known, 0.9))
+    assert band["band_lower"].isna().sum() == 168  # too few hours for a quantile before that
+    changed = rolling_band(rows.assign(target_return=rows["target_return"].where(rows.index < 900, 9.0)), 0.8)
+    pd.testing.assert_frame_equal(band[:901], changed[:901])
+
+
+def test_the_interval_is_compared_with_the_band() -> None:
+    forecasts = table([0.05], [0.0]).assign(band_lower=-0.03, band_upper=0.03)
+    scores = score(forecasts, 0.8)
+    assert scores.pinball_reference == pytest.approx((0.1 * 0.08 + 0.9 * 0.02) / 2)
+    assert scores.pinball_skill == pytest.approx(1 - scores.pinball / scores.pinball_reference)

@@ -16,13 +16,15 @@ from candlecast.model import Model, fit
 from candlecast.settings import Settings
 from tests.cloud import BUCKET
 from tests.training.conftest import FIRST_AS_OF, HOLDOUT_DAYS, SYMBOL
-from training import contest, metrics, tracking, validation
+from training import contest, tracking
 from training.bucket_registry import KEY, BucketRegistry, Copy
 from training.contract import Job, Terminated
 from training.dataset import Dataset
+from training.evaluation import Contender, evaluate
 from training.publication import Release, publish
 from training.record import Record
 from training.tracking import TrackingServer
+from training.validation import Schedule
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -41,13 +43,12 @@ def model(dataset: Dataset) -> Model:
 
 @pytest.fixture(scope="module")
 def record(dataset: Dataset, settings: Settings) -> Record:
-    forecasts = validation.walk_forward(dataset.rows, dataset.evaluation_start(20), FITTED)
+    end = contest.holdout_start(FIRST_AS_OF, None, settings.promotion)
+    schedule = Schedule(dataset.evaluation_start(20, end), end)
     return Record(
         job=Job(symbol=SYMBOL, timeframe="1h", as_of=FIRST_AS_OF, bucket=BUCKET, environment="local"),
         dataset=dataset,
-        evaluation=metrics.score(forecasts, 0.8),
-        monthly=metrics.by_month(forecasts, 0.8),
-        reliability=metrics.reliability(forecasts),
+        evaluation=evaluate(dataset.rows, schedule, Contender("lightgbm", FITTED), (), 0.8),
         contest=contest.hold(dataset, None, FITTED, settings.promotion, 0.8),
     )
 

@@ -11,7 +11,7 @@ from candlecast.model import fit
 from tests.domain.conftest import Recorded, recorded
 from tests.training.conftest import feature_rows
 from training.metrics import Scores, score
-from training.validation import walk_forward
+from training.validation import Schedule, walk_forward
 
 __all__ = ["recorded"]
 
@@ -21,7 +21,7 @@ def scores(recorded: Recorded) -> Scores:
     """Three months of hourly BTC, refitted each month on the two years before."""
     rows = feature_rows(recorded("BTC-USDT", "2021-09-01T00:00Z", "2023-12-01T00:00Z"))
     fitted = partial(fit, coverage=0.8, shrinkage=0.5, threads=1)
-    return score(walk_forward(rows.dropna(), datetime(2023, 9, 1, tzinfo=UTC), fitted), 0.8)
+    return score(walk_forward(rows.dropna(), Schedule(datetime(2023, 9, 1, tzinfo=UTC)), fitted), 0.8)
 
 
 def test_the_forecast_has_a_small_skill(scores: Scores) -> None:

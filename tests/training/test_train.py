@@ -102,7 +102,7 @@ def test_the_model_folder_holds_the_bundle_in_parts(first: Outcome, registry: Re
 def test_the_report_is_one_page_that_needs_nothing_else(first: Outcome, bucket: S3Client) -> None:
     key = f"reports/training/symbol={SYMBOL}/version=1/report.html"
     page = bucket.get_object(Bucket=BUCKET, Key=key)["Body"].read().decode()
-    assert page.count("data:image/png;base64,") == 4
+    assert page.count("data:image/png;base64,") == 7
     assert "zero-change" in page
     assert "http" not in page.replace("http-equiv", "")
 

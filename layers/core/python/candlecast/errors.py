@@ -5,6 +5,7 @@ CandlecastError
 │   ├── ExchangeUnavailable     timeout, reset or 5xx from an exchange
 │   ├── ExchangeThrottled       an exchange asked us to wait
 │   ├── WriteConflict           another writer was first, more often than we try again
+│   ├── LakeUnavailable         S3 does not read or write for now
 │   └── NotDelivered            the event bus did not take an event
 └── Stop                    the same call will fail again
     ├── BadRequest              the caller's input is wrong
@@ -13,7 +14,8 @@ CandlecastError
     ├── NotFound                what was asked for does not exist
     ├── ExchangeRefused         this exchange will not serve us (region, unknown symbol): ask the next one
     ├── TooLittleData           not enough candles or settled hours for what was asked
-    └── BadBundle               a model bundle that cannot be trusted or read
+    ├── BadBundle               a model bundle that cannot be trusted or read
+    └── SuspectedLeak           a model scores better than any that does not know the future
 
 Every message says what was wrong and what to do about it.
 Step Functions retries and catches by these class names: they are part of the contract with retrain.asl.json.
@@ -40,6 +42,10 @@ class ExchangeThrottled(Retry):
 
 class WriteConflict(Retry):
     """Another writer changed the object first, in every one of our attempts."""
+
+
+class LakeUnavailable(Retry):
+    """S3 did not answer, or refused to read or write an object. What is stored is whole."""
 
 
 class NotDelivered(Retry):
@@ -76,6 +82,10 @@ class TooLittleData(Stop):
 
 class BadBundle(Stop):
     """A model bundle that cannot be trusted or read."""
+
+
+class SuspectedLeak(Stop):
+    """A model scores better than any that does not know the future: it must not be registered."""
 
 
 def combined(failures: Mapping[str, Exception], asked: int) -> Exception:
