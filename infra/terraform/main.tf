@@ -78,6 +78,9 @@ module "observability" {
     region         = local.region
     account        = local.account
     symbols        = toset(local.settings.symbols)
+    symbols_apart  = local.settings.telemetry.symbols_apart
+    gap_hours      = local.settings.telemetry.gap_hours
+    exchanges      = local.settings.exchange.order
     functions      = { for name in keys(local.functions) : name => "${local.prefix}-${name}" }
     dead_letters   = [for name in concat(keys(local.functions), ["retraining", "backfill"]) : "${local.prefix}-${name}-dead-letters"]
     api            = { name = "${local.prefix}-api", stage = "v1" }

@@ -19,7 +19,7 @@ def test_every_function_has_its_log_group_with_retention_and_two_alarms(developm
 
 def test_every_alarm_tells_people_and_says_what_to_do(development: Stack) -> None:
     alarms = development.of_type("aws_cloudwatch_metric_alarm")
-    assert len(alarms) == 4 + 6 + 2 + 5
+    assert len(alarms) == 4 + 6 + 5 + 5
     for address, alarm in alarms.items():
         assert alarm["alarm_actions"], address
         assert len(alarm["alarm_description"]) > 60, address

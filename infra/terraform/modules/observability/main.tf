@@ -34,20 +34,11 @@ resource "aws_sns_topic_subscription" "email" {
 locals {
   # Every alarm as a row: what is measured, when it is too much, what silence means, and what to do.
   alarms = merge(
+    local.symbol_alarms,
     { for part, name in var.observability.functions : "${part}-errors" => {
       namespace  = "AWS/Lambda", metric = "Errors", statistic = "Sum", threshold = 0, period = 300, periods = 1
       dimensions = { FunctionName = name }, missing = "notBreaching"
       runbook    = "${name} failed. Read the newest errors in /aws/lambda/${name}; what its retries could not mend lies in ${name}-dead-letters."
-    } },
-    { for symbol in var.observability.symbols : "freshness-${symbol}" => {
-      namespace  = "candlecast", metric = "FreshnessSeconds", statistic = "Maximum", threshold = 7200, period = 3600, periods = 2
-      dimensions = { environment = var.observability.environment, symbol = symbol }, missing = "breaching"
-      runbook    = "No candle of ${symbol} for two hours, or no ingest run at all. Look at the ingest rule, its function's log, and whether the exchange answers; the next good run heals the gap by itself."
-    } },
-    { for symbol in var.observability.symbols : "drift-${symbol}" => {
-      namespace  = "candlecast", metric = "DriftBreach", statistic = "Maximum", threshold = 0, period = 3600, periods = 1
-      dimensions = { environment = var.observability.environment, symbol = symbol }, missing = "ignore"
-      runbook    = "The drift rule says retrain ${symbol}. Read reports/drift/symbol=${symbol}/ in the bucket; a retraining has started by itself unless its cooldown holds."
     } },
     { for queue in var.observability.dead_letters : trimprefix(queue, "${var.observability.prefix}-") => {
       namespace  = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", statistic = "Maximum", threshold = 0, period = 300, periods = 1
@@ -93,7 +84,7 @@ resource "aws_cloudwatch_metric_alarm" "alarm" {
   metric_name         = each.value.metric
   dimensions          = each.value.dimensions
   statistic           = each.value.statistic
-  comparison_operator = "GreaterThanThreshold"
+  comparison_operator = try(each.value.comparison, "GreaterThanThreshold")
   threshold           = each.value.threshold
   period              = each.value.period
   evaluation_periods  = each.value.periods

@@ -6,6 +6,9 @@ variable "observability" {
     region         = string
     account        = string
     symbols        = set(string)
+    symbols_apart  = number
+    gap_hours      = number
+    exchanges      = list(string)
     functions      = map(string)
     dead_letters   = set(string)
     api            = object({ name = string, stage = string })
