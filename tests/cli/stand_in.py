@@ -7,6 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from tests.cli.stand_in_states import StandInStates
+
 KEY = "0123456789abcdefghij"
 BASE = "/restapis/abc123/v1/_user_request_"
 
@@ -76,6 +78,7 @@ class StandIn:
         }
         self.deployed = True
         self.asked: list[tuple[str, dict[str, str]]] = []
+        self.states = StandInStates()
         stand_in = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -88,7 +91,12 @@ class StandIn:
                 self.wfile.write(json.dumps(body).encode())
 
             def do_POST(self) -> None:
-                self.send_error(404)
+                body = json.loads(self.rfile.read(int(self.headers["content-length"])) or b"{}")
+                status, answer = stand_in.states.answer(self.headers.get("x-amz-target", ""), body)
+                self.send_response(status)
+                self.send_header("Content-Type", "application/x-amz-json-1.0")
+                self.end_headers()
+                self.wfile.write(json.dumps(answer).encode())
 
             def log_message(self, *_: Any) -> None: ...
 

@@ -40,7 +40,7 @@ def test_a_history_tells_how_far_a_map_is(
         machine = emulator.machine(each(function), allow("lambda:InvokeFunction"))
         execution = emulator.execute(machine, {"items": [7, 8]})["executionArn"]
         events = [event for event in history(emulator, execution) if event["type"].startswith("Map")]
-        details = [next((v for k, v in event.items() if k.endswith("EventDetails")), {}) for event in events]
+        details: list[Any] = [next((v for k, v in event.items() if k.endswith("EventDetails")), {}) for event in events]
         return [
             (event["type"], said.get("length", said.get("index")))
             for event, said in zip(events, details, strict=True)

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -15,7 +15,7 @@ from rich.console import Console
 from candlecast import settings as settings_file
 from candlecast.cli import tables
 from candlecast.cli.service import URL, Refused, Service, aws_client, remedies
-from candlecast.errors import CandlecastError
+from candlecast.errors import BadRequest, CandlecastError
 from candlecast.settings import Settings
 
 app = typer.Typer(
@@ -81,6 +81,65 @@ def status(env: Environment = "local", as_json: AsJson = False) -> None:
         _print(whole if as_json else tables.status(whole))
     if health["status"] == "down":
         raise typer.Exit(1)
+
+
+@app.command(
+    epilog="Examples:\n\n"
+    "candlecast backfill --symbol BTC-USDT --since 2020-01-01\n\n"
+    "candlecast backfill --since 2024-01-01 --until 2024-02-01 --env prod"
+)
+def backfill(
+    symbol: Annotated[
+        list[str] | None, typer.Option(help="Like BTC-USDT; may be repeated; left out: all of the settings.")
+    ] = None,
+    since: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day, UTC; left out: history_days ago.")
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day to stop before, UTC; left out: up to now.")
+    ] = None,
+    env: Environment = "local",
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON, for machines.")] = False,
+) -> None:
+    """Fetches, checks and stores past candles and their features, month by month; missing hours are asked for again.
+
+    What is stored already is left alone, so this may be run again at any time. The same backfill is never run twice
+    at once: one that runs is followed. Ends with exit code 1 when some months failed.
+    """
+    from candlecast.cli import backfill as backfills
+
+    asked = backfills.Request(symbols=tuple(symbol or ()) or None, since=_midnight(since), until=_midnight(until))
+    if asked.since and asked.since >= (asked.until or datetime.now(UTC)):
+        raise typer.BadParameter("--since must lie before --until, and in the past.")
+    with _problems_told(as_json):
+        settings = _settings(env)
+        unknown = sorted(set(asked.symbols or ()) - set(settings.symbols))
+        if unknown:
+            raise BadRequest(f"{', '.join(unknown)}: not configured; add it to `symbols` in settings.yaml and deploy.")
+        machine = backfills.Machine.of(settings)
+        console = Console(stderr=True, highlight=False, quiet=as_json)
+        with remedies(settings):
+            execution, new = machine.start(asked)
+            console.print("Started." if new else "It runs already: following it.")
+            try:
+                ended = backfills.watch(machine, execution, console)
+            except KeyboardInterrupt:
+                console.print(
+                    "It goes on without you. Follow it: the same command again. "
+                    f"End it: aws stepfunctions stop-execution --execution-arn {execution}",
+                    soft_wrap=True,
+                )
+                raise typer.Exit(130) from None
+        document = {"execution": ended.execution, "problem": ended.problem, **ended.summary}
+        _print(document if as_json else backfills.table(ended))
+        if ended.problem:
+            console.print(f"[bold red]Problem:[/] {tables.plain(ended.problem)}", soft_wrap=True)
+            raise typer.Exit(1)
+
+
+def _midnight(day: datetime | None) -> datetime | None:
+    """The start of that day, UTC."""
+    return day and day.replace(tzinfo=UTC)
 
 
 def _settings(environment: str) -> Settings:

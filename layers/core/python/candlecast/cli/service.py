@@ -59,7 +59,7 @@ class Service:
         if found is None or key is None:
             raise NotFound(
                 f"Environment {settings.environment!r} has no API {settings.name('api')} with its key; "
-                f"deploy it: {_deploy(settings)}."
+                f"deploy it: {deploy_remedy(settings)}."
             )
         return cls(invoke_url(settings, found), key)
 
@@ -116,7 +116,8 @@ def _start(settings: Settings) -> str:
     return "start it: make up (or make demo)" if settings.endpoint else "check your network"
 
 
-def _deploy(settings: Settings) -> str:
+def deploy_remedy(settings: Settings) -> str:
+    """The command that deploys the environment."""
     return "make demo, or make deploy" if settings.environment == "local" else f"make deploy ENV={settings.environment}"
 
 
