@@ -19,6 +19,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from candlecast.errors import BadSettings
 
 Exchange = Literal["binance", "bitstamp", "coinbase", "kraken"]
+Family = Literal["lightgbm", "xgboost", "random_forest", "linear"]
+"""Of models, the default first; see candlecast.families."""
 Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,12}-[A-Z0-9]{2,12}$")]
 Url = Annotated[str, Field(pattern=r"^https?://[^\s]+[^/\s]$")]
 Window = Annotated[str, Field(pattern=r"^(expanding|rolling:[1-9][0-9]{0,4})$")]
@@ -89,6 +91,9 @@ class TrainingSettings(_Section):
     volume_gb: int = Field(ge=1)
     max_runtime_minutes: int = Field(ge=1, le=1440)
     image: str | None
+    family: Family
+    pooled: bool
+    search_trials: int = Field(ge=0, le=200)
     evaluation_days: int = Field(ge=30)
     mlflow_tracking_uri: str | None
 

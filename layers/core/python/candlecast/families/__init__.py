@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, get_args
+from typing import get_args
 
 from candlecast.families.mean import COMMON, OWN, Mean
 from candlecast.families.point import Matrix, Parameters, Point
+from candlecast.settings import Family
 from candlecast.windows import Series
 
 __all__ = ["FAMILIES", "LIBRARIES", "Family", "Matrix", "Mean", "Parameters", "Point", "fit", "read"]
 
-Family = Literal["lightgbm", "xgboost", "random_forest", "linear"]
 FAMILIES: tuple[Family, ...] = get_args(Family)
 """The default comes first."""
 LIBRARIES: Mapping[str, tuple[str, ...]] = {
