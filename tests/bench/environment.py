@@ -1,4 +1,4 @@
-""".venv-bench: candlecast beside the packages it is compared with, all pinned, made when a benchmark first needs them."""
+""".venv-bench: candlecast beside the packages it is compared with, all pinned, made when a benchmark needs them."""
 
 from __future__ import annotations
 

@@ -1,16 +1,17 @@
-"""Means and extremes over the last hours of a series, one value per hour of a gap-free grid.
+"""What the last hours of a series amount to, hour by hour: values some hours ago, means and extremes of windows.
 
 Every value is made from the hours of its own window only, by the same operations in the same order wherever the
 series starts: windows are put together from windows of half the length. So an incremental run and a run over the
-whole history agree to the last bit, which running sums (and pandas' rolling) do not, and no loop runs in Python.
+whole history agree to the last bit, and a null is forgotten once it leaves the window. Running sums (pandas, polars,
+TA-Lib) and recursive averages promise neither: tests/domain/test_indicators.py shows what TA-Lib does instead.
 
-Series are float64 arrays on a gap-free hourly grid, nan where unknown. Hours before the start count as unknown.
+Series are float64 arrays on a gap-free hourly grid, nan where unknown.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import pandas as pd
@@ -19,112 +20,162 @@ from numpy.typing import NDArray
 from candlecast.errors import BadRequest
 
 Series = NDArray[np.float64]
+Hours = NDArray[np.int64]
+"""Hours since 1970-01-01T00:00Z."""
 
 KNOWN_SHARE = 0.75
 """A window's value is unknown if less than this share of it (of its weight) is known."""
+
+
+def epoch_hours(open_times: pd.Series) -> Hours:
+    """The hours in which the instants of a datetime column lie. Raises BadRequest unless they strictly increase."""
+    hours = open_times.to_numpy("datetime64[us]").view("int64") // 3_600_000_000
+    if (hours[1:] <= hours[:-1]).any():
+        raise BadRequest("windows need candles in strictly increasing hours; validate and merge them first.")
+    return hours
 
 
 class Grid:
     """A gap-free hourly grid from the first to the last of some hours. Raises BadRequest unless they increase."""
 
     def __init__(self, open_times: pd.Series) -> None:
-        epoch_hours = open_times.to_numpy("datetime64[us]").astype("datetime64[h]").astype("int64")
-        if (np.diff(epoch_hours) <= 0).any():
-            raise BadRequest("windows need candles in strictly increasing hours; validate and merge them first.")
-        self.rows = epoch_hours - epoch_hours[0] if len(epoch_hours) else epoch_hours
+        hours = epoch_hours(open_times)
+        self.rows = hours - hours[0] if len(hours) else hours
         """Position on the grid of each given hour."""
-        self.size = int(self.rows[-1]) + 1 if len(self.rows) else 0
-        self.hours = np.arange(self.size) + (epoch_hours[0] if self.size else 0)
-        """Hours since 1970-01-01T00:00Z of each position."""
-        self.complete = len(self.rows) == self.size
+        self.size = int(self.rows[-1]) + 1 if len(hours) else 0
 
     def spread(self, values: pd.Series) -> Series:
         """One value per given hour, laid onto the grid: nan in the hours that are missing."""
-        given = values.to_numpy("float64")
-        if self.complete:
-            return np.ascontiguousarray(given)
-        series = np.full(self.size, np.nan)
-        series[self.rows] = given
-        return series
-
-    def gather(self, series: Series) -> Series:
-        """The inverse: the values at the given hours."""
-        return series if self.complete else series[self.rows]
+        return spread(values.to_numpy("float64"), self.rows, self.size)
 
 
-def lag(series: Series, hours: int, fill: float = np.nan) -> Series:
-    """The value *hours* earlier."""
-    if hours == 0:
-        return series
-    earlier = np.empty_like(series)
-    earlier[:hours] = fill
-    earlier[hours:] = series[:-hours]
+def spread(values: Series, positions: Hours, size: int) -> Series:
+    """A series of *size* hours with the values at their positions, nan elsewhere."""
+    if len(values) == size:
+        return np.ascontiguousarray(values)
+    series = np.full(size, np.nan)
+    series[positions] = values
+    return series
+
+
+def lag(series: Series, hours: int) -> Series:
+    """The value *hours* earlier; unknown before the start."""
+    earlier = np.full_like(series, np.nan)
+    earlier[hours:] = series[: max(len(series) - hours, 0)]
     return earlier
 
 
-def _accumulate(series: Series, hours: int, join: Callable[[Series, Series, int], Series], fill: float) -> Series:
-    """The last *hours* values joined; ``join(recent, earlier, span of recent)``, by the binary digits of *hours*."""
-    power, span = series, 1  # `power` holds the last `span` values joined
-    while not hours & span:
-        power, span = join(power, lag(power, span, fill), span), span * 2
-    result, covered = power, span
-    while covered < hours:
-        power, span = join(power, lag(power, span, fill), span), span * 2
-        if hours & span:
-            result, covered = join(result, lag(power, covered, fill), covered), covered + span
-    return result
+class Past:
+    """A series as seen from each of its last *span* hours, one value each; the hours before them are memory.
 
-
-def _add(recent: Series, earlier: Series, _: int) -> Series:
-    return recent + earlier
-
-
-def _sum(series: Series, hours: int, decay: float) -> Series:
-    if decay == 1.0:
-        return _accumulate(series, hours, _add, 0.0)
-    return _accumulate(series, hours, lambda recent, earlier, span: recent + decay**span * earlier, 0.0)
-
-
-def mean(series: Series, hours: int, *, half_life: float | None = None, known_share: float = KNOWN_SHARE) -> Series:
-    """Mean of the known values of the last *hours* hours, the present one included.
-
-    With *half_life* (hours) the weights fall by half every so many hours and are normalised over the known ones:
-    an exponential average with a finite memory.
+    It must reach back as far as is asked for: IndexError otherwise.
     """
-    decay = 1.0 if half_life is None else 0.5 ** (1.0 / half_life)
-    known = np.isfinite(series)
-    weight = _weight(known, hours, decay)
-    values = _sum(np.where(known, series, 0.0), hours, decay)
-    enough = weight >= known_share * _ramp(hours, decay)[-1]
-    return np.divide(values, weight, out=np.full_like(series, np.nan), where=enough)
+
+    def __init__(self, values: Series, span: int) -> None:
+        self.values = values
+        self.span = span
+        self._ladders: dict[tuple[str, float], _Ladder] = {}
+
+    @property
+    def now(self) -> Series:
+        """The values of the last hours themselves."""
+        return self.ago(0)
+
+    def ago(self, hours: int) -> Series:
+        """The values *hours* hours earlier."""
+        end = len(self.values) - hours
+        if end < self.span:
+            raise IndexError(f"{hours} hours ago lies before the series' start.")
+        return self.values[end - self.span : end]
+
+    def mean(self, hours: int, *, half_life: float | None = None, known_share: float = KNOWN_SHARE) -> Series:
+        """Mean of the known values of the last *hours* hours, the present one included.
+
+        With *half_life* (hours) the weights fall by half every so many hours and are normalised over the known ones:
+        an exponential average with a finite memory.
+        """
+        decay = 1.0 if half_life is None else 0.5 ** (1.0 / half_life)
+        total = self._ladder("sum", decay, 0.0, _adding(decay)).window(hours)[-self.span :]
+        return total / self._weight(hours, decay, known_share)
+
+    def maximum(self, hours: int) -> Series:
+        """The largest known value of the last *hours* hours."""
+        return self._extreme("maximum", -np.inf, np.maximum, hours)
+
+    def minimum(self, hours: int) -> Series:
+        """The smallest known value of the last *hours* hours."""
+        return self._extreme("minimum", np.inf, np.minimum, hours)
+
+    def _extreme(self, name: str, nothing: float, choose: np.ufunc, hours: int) -> Series:
+        ladder = self._ladder(name, 1.0, nothing, lambda recent, earlier, _: choose(recent, earlier))
+        extreme = ladder.window(hours)[-self.span :]
+        if self._all_known:
+            return extreme
+        return np.where(np.isnan(self._weight(hours, 1.0, KNOWN_SHARE)), np.nan, extreme)
+
+    def _ladder(self, name: str, decay: float, nothing: float, join: _Join) -> _Ladder:
+        if (name, decay) not in self._ladders:
+            filled = self.values if self._all_known else np.where(self._known, self.values, nothing)
+            self._ladders[name, decay] = _Ladder(filled, join)
+        return self._ladders[name, decay]
+
+    @cached_property
+    def _known(self) -> NDArray[np.bool_]:
+        return np.isfinite(self.values)
+
+    @cached_property
+    def _all_known(self) -> bool:
+        return bool(self._known.all())
+
+    def _weight(self, hours: int, decay: float, share: float) -> Series:
+        """The weight of the known hours in each window; nan where it is less than *share* of the window's."""
+        ramp = _ramp(hours, decay)
+        if self._all_known:
+            return ramp[-1:]
+        first = int(self._known.argmax())
+        if self._known[first:].all():  # unknown before a start only
+            known_hours = np.arange(len(self.values) - self.span, len(self.values)) + 1 - first
+            weight = ramp[np.clip(known_hours, 0, hours)]
+        else:
+            weight = _Ladder(self._known.astype("float64"), _adding(decay)).window(hours)[-self.span :]
+        return np.where(weight >= share * ramp[-1], weight, np.nan)
+
+
+_Join = Callable[[Series, Series, int], Series]
+"""``join(recent, earlier, span of recent)``"""
+
+
+class _Ladder:
+    """Joins of the last 1, 2, 4, .. values of a series, out of which a window of any length is put together."""
+
+    def __init__(self, series: Series, join: _Join) -> None:
+        self._powers, self._join = [series], join
+
+    def window(self, hours: int) -> Series:
+        """The last *hours* values joined, for every hour but the first *hours* - 1."""
+        digits = [digit for digit in range(hours.bit_length()) if hours >> digit & 1]
+        result, covered = self._power(digits[0]), 1 << digits[0]
+        for digit in digits[1:]:
+            span = 1 << digit
+            result = self._join(result[span:], self._power(digit)[:-covered], covered)
+            covered += span
+        return result
+
+    def _power(self, digit: int) -> Series:
+        while len(self._powers) <= digit:
+            highest, span = self._powers[-1], 1 << len(self._powers) - 1
+            self._powers.append(self._join(highest[span:], highest[:-span], span))
+        return self._powers[digit]
+
+
+def _adding(decay: float) -> _Join:
+    if decay == 1.0:
+        return lambda recent, earlier, _: recent + earlier
+    return lambda recent, earlier, span: recent + decay**span * earlier
 
 
 @lru_cache
 def _ramp(hours: int, decay: float) -> Series:
-    """The weight of a window's first 1, 2, .. *hours* hours."""
-    return _sum(np.ones(hours), hours, decay)
-
-
-def _weight(known: NDArray[np.bool_], hours: int, decay: float) -> Series:
-    """The weight of the known hours in each window."""
-    first = int(known.argmax()) if len(known) else 0
-    if not known[first:].all():
-        return _sum(known.astype("float64"), hours, decay)
-    # the usual case, known without a gap once it begins: the same sums, made once for all series
-    ramp, weight = _ramp(hours, decay), np.zeros(len(known))
-    weight[first : first + hours] = ramp[: len(known) - first]
-    weight[first + hours :] = ramp[-1]
-    return weight
-
-
-def maximum(series: Series, hours: int) -> Series:
-    """The largest known value of the last *hours* hours; unknown where too few are known."""
-    known = np.isfinite(series)
-    filled = np.where(known, series, -np.inf)
-    top = _accumulate(filled, hours, lambda recent, earlier, _: np.maximum(recent, earlier), -np.inf)
-    return np.where(_weight(known, hours, 1.0) >= KNOWN_SHARE * hours, top, np.nan)
-
-
-def minimum(series: Series, hours: int) -> Series:
-    """The smallest known value of the last *hours* hours; unknown where too few are known."""
-    return -maximum(-series, hours)
+    """The weight of a window of which the newest 0, 1, .. *hours* hours are known."""
+    ones = np.concatenate([np.zeros(hours), np.ones(hours)])
+    return np.concatenate([[0.0], _Ladder(ones, _adding(decay)).window(hours)[1:]])
