@@ -10,13 +10,12 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from candlecast import aws, hours, settings
+from candlecast import aws, exchange, hours, settings
 from candlecast.errors import combined
 from candlecast.events import Bus, CandlesStored
 from candlecast.gaps import GapStore
 from candlecast.lake import Lake
 from candlecast.telemetry import logger, measure, tracer
-from lambdas.ingest import first_served
 from lambdas.ingest.ingest import Outcome, Platform, ingest
 from lambdas.ingest.own_function import OwnFunction
 from lambdas.ingest.plan import Plan
@@ -33,7 +32,7 @@ def platform() -> Platform:
         settings=configured,
         lake=Lake(s3, bucket, configured.exchange.primary),
         bus=Bus(aws.client("events"), os.environ["CANDLECAST_BUS"]),
-        fetch=first_served.fetch,
+        fetch=exchange.fetch,
         gaps=GapStore(s3, bucket),
     )
 

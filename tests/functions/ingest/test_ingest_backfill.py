@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
-import pandas as pd
 import pytest
 
-from candlecast import hours
+from candlecast.exchange import Fetched
 from candlecast.hours import HOUR
 from lambdas.ingest.request import Span
 from tests.functions.ingest.world import FIRST, SYMBOL, World, some_hour
@@ -45,10 +45,10 @@ def test_a_second_backfill_asks_for_nothing_and_writes_nothing(world: World) -> 
 def test_an_interrupted_backfill_resumes_where_it_stopped(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     fetch = world.market.fetch
 
-    def gives_up_in_october(symbol: str, start: object, *rest: object) -> pd.DataFrame:
-        if start >= some_hour(61):  # type: ignore[operator]  # a datetime
+    def gives_up_in_october(exchange: Any, symbol: str, start: datetime, *rest: Any) -> Fetched:
+        if start >= some_hour(61):
             raise KeyboardInterrupt
-        return fetch(symbol, start, *rest)  # type: ignore[arg-type]  # handed on as it came
+        return fetch(exchange, symbol, start, *rest)
 
     world.platform = replace(world.platform, fetch=gives_up_in_october)
     with pytest.raises(KeyboardInterrupt):
@@ -98,19 +98,18 @@ def test_a_range_before_the_market_began_stores_nothing(world: World) -> None:
     outcome = world.backfill(FIRST - timedelta(days=40), FIRST, NOW)
 
     assert (outcome.stored, outcome.newest, outcome.missing) == (0, None, 40 * 24)
-    assert world.etags() == {}
+    assert list(world.etags()) == [f"gaps/symbol={SYMBOL}/timeframe=1h/gaps.json"]
 
 
 def test_two_backfills_of_one_month_at_once_lose_nothing(world: World) -> None:
-    stale = world.lake.month("candles", SYMBOL, hours.month(NOW))
-    world.backfill(some_hour(92), some_hour(95), NOW)
-    lookup = world.lake.month
+    fetch = world.market.fetch
 
-    def sees_the_month_as_it_was(dataset: object, symbol: str, month: str) -> object:
-        world.lake.month = lookup  # type: ignore[method-assign]  # once only
-        return stale
+    def takes_its_time(*asked: Any) -> Fetched:
+        world.platform = replace(world.platform, fetch=fetch)
+        world.backfill(some_hour(92), some_hour(95), NOW)
+        return fetch(*asked)
 
-    world.lake.month = sees_the_month_as_it_was  # type: ignore[assignment,method-assign]  # a reader that comes late
+    world.platform = replace(world.platform, fetch=takes_its_time)
     world.backfill(some_hour(94), NOW, NOW)
 
     assert world.stored()["open_time"].iloc[0] == some_hour(92)

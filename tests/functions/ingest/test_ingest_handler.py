@@ -8,11 +8,11 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
-import pandas as pd
 import pytest
 
 from candlecast import hours
 from candlecast.errors import BadEvent, ExchangeRefused, ExchangeUnavailable, NotDelivered, Retry, Stop
+from candlecast.exchange import Fetched
 from candlecast.hours import HOUR
 from lambdas.ingest import handler as function
 from lambdas.ingest.own_function import OwnFunction
@@ -56,11 +56,11 @@ def queue() -> Queue:
 
 @pytest.fixture
 def invoke(world: World, symbols: dict[str, Exception | None], queue: Any, monkeypatch: pytest.MonkeyPatch) -> Invoke:
-    def fetch(symbol: str, *rest: Any) -> pd.DataFrame:
+    def fetch(exchange: Any, symbol: str, *rest: Any) -> Fetched:
         fault = symbols[symbol]
         if fault:
             raise fault
-        return world.market.fetch(symbol, *rest)
+        return world.market.fetch(exchange, symbol, *rest)
 
     world.market.clock = some_hour(99)
     configured = world.settings.model_copy(update={"symbols": tuple(symbols), "shard_size": 2})
@@ -76,10 +76,15 @@ def test_every_symbol_of_the_shard_is_answered_for(invoke: Invoke) -> None:
     assert list(answer["symbols"]) == ["BTC-USDT", "ETH-USDT"]
     assert answer["symbols"]["ETH-USDT"] == {
         "stored": 561,
+        "corrected": 0,
         "newest": hours.text(NOON - HOUR),
         "quarantined": 0,
         "missing": 0,
+        "gap_hours": 0,
         "source": "binance",
+        "taken": {"binance": 561},
+        "requests": 1,
+        "seconds": 0.25,
     }
     json.dumps(answer)
 
@@ -150,7 +155,7 @@ def test_without_a_schedule_the_call_fails_at_its_end(
 ) -> None:
     symbols["BTC-USDT"] = ExchangeUnavailable("no answer")
 
-    with pytest.raises(Retry, match="1 of 3 symbols failed: BTC-USDT: ExchangeUnavailable: no answer"):
+    with pytest.raises(Retry, match=r"1 of 3 symbols failed: BTC-USDT: ExchangeUnavailable: .*no answer"):
         invoke({"time": TIME, "symbols": list(symbols)})
 
     assert (len(world.events), queue.taken) == (2, [])

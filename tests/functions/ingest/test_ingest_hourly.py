@@ -10,8 +10,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from candlecast import features
+from candlecast import features, hours
 from candlecast.events import CandlesStored
+from candlecast.gaps import Gap
 from candlecast.hours import HOUR
 from candlecast.lake import Lake
 from lambdas.ingest.ingest import RECENT
@@ -48,14 +49,15 @@ def test_a_candle_is_stored_once_its_hour_and_the_grace_have_passed(
     assert world.hour(NOON, delay).newest == NOON + newest * HOUR
 
 
-def test_the_next_hour_asks_for_one_candle_and_settles_the_target_before_it(world: World) -> None:
+def test_the_next_hour_asks_once_for_its_candle_and_the_newest_stored_ones_again(world: World) -> None:
     world.hour(NOON)
     world.market.requests.clear()
 
     outcome = world.hour(NOON + HOUR)
 
     assert outcome.stored == 1
-    assert world.market.requests == [Span(NOON, NOON + HOUR)]
+    assert world.market.requests == [Span(NOON - 3 * HOUR, NOON + HOUR)]
+    assert outcome.requests == 1
     world.assert_true_up_to(NOON)
 
 
@@ -85,14 +87,16 @@ def test_a_gap_is_asked_for_again_until_it_is_filled(world: World) -> None:
     world.assert_true_up_to(NOON + 4 * HOUR)
 
 
-def test_an_hour_that_the_exchange_does_not_have_yet_is_counted_and_not_announced(world: World) -> None:
+def test_an_hour_that_no_exchange_has_yet_is_counted_recorded_and_announced_without_a_source(world: World) -> None:
     world.hour(NOON)
     world.market.withheld = {NOON}
 
     outcome = world.hour(NOON + HOUR)
 
     assert (outcome.stored, outcome.missing, outcome.newest) == (0, 1, NOON - HOUR)
-    assert len(world.events) == 1, "only the first run had its newest hour"
+    assert world.gaps.read(SYMBOL).gaps == (Gap(start=NOON, end=NOON + HOUR, asked=("binance",)),)
+    told = json.loads(world.events[-1]["Detail"])
+    assert (told["hour"], told["hours_stored"], told["source"]) == (hours.text(NOON), 0, None), "predict says why"
 
 
 def test_the_event_tells_the_hour_and_carries_the_time_of_its_cause(world: World) -> None:
@@ -200,9 +204,15 @@ def test_a_corrected_candle_is_kept_with_everything_that_follows_from_it(world: 
     world.market.truth.loc[world.market.truth["open_time"] == NOON - 3 * HOUR, "volume"] *= 2
     world.market.withheld = set()
 
-    assert world.hour(NOON + HOUR).stored == 3, "the gap, the corrected one, the new one"
+    before = world.stored().set_index("open_time").loc[NOON - 3 * HOUR]
 
+    outcome = world.hour(NOON + HOUR)
+
+    assert (outcome.stored, outcome.corrected) == (2, 1), "the gap and the new one; the corrected one"
     world.assert_true_up_to(NOON)
+    (version,) = world.stored("revisions").to_dict("records")
+    assert {name: version[name] for name in before.index} == before.to_dict()
+    assert version["superseded_at"] == NOON + HOUR + timedelta(minutes=1)
 
 
 def test_after_months_of_silence_a_run_starts_as_if_nothing_were_stored(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -10,10 +11,12 @@ import numpy as np
 import pandas as pd
 
 from candlecast import candles, features, labels, settings
+from candlecast.errors import CandlecastError
 from candlecast.events import Bus
+from candlecast.exchange import Fetched
 from candlecast.gaps import GapStore
 from candlecast.lake import Lake
-from candlecast.settings import ExchangeSettings, Settings
+from candlecast.settings import Exchange, ExchangeSettings, Settings
 from lambdas.ingest.ingest import Outcome, Platform, ingest
 from lambdas.ingest.request import Span
 from tests.cloud import BUCKET
@@ -30,23 +33,49 @@ def local_settings() -> Settings:
     return settings.resolve(settings.read(settings.location()), "local")
 
 
+Spoil = Callable[[pd.DataFrame], pd.DataFrame]
+
+
 @dataclass
 class Market:
-    """An exchange that serves its truth, the open candle included, except for what a test withholds or spoils."""
+    """Exchanges that serve one truth, the open candle included, except for what a test withholds or spoils."""
 
     truth: pd.DataFrame
     clock: datetime
     withheld: set[datetime] = field(default_factory=set)
+    """Hours that no exchange serves."""
+    down: dict[str, CandlecastError] = field(default_factory=dict)
+    """What an exchange fails with."""
+    spoiled: dict[str, Spoil] = field(default_factory=dict)
+    """What becomes of an exchange's answer."""
     requests: list[Span] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    """Whom each request went to."""
 
-    def fetch(self, symbol: str, start: datetime, end: datetime, exchange: ExchangeSettings) -> pd.DataFrame:
+    def fetch(
+        self, exchange: Exchange, symbol: str, start: datetime, end: datetime, settings: ExchangeSettings
+    ) -> Fetched:
         self.requests.append(Span(start, end))
+        self.asked.append(exchange)
+        if exchange in self.down:
+            raise self.down[exchange]
         hour = self.truth["open_time"]
         served = (hour >= start) & (hour < end) & (hour <= self.clock) & ~hour.isin(list(self.withheld))
-        return self.truth[served].reset_index(drop=True)
+        rows = self.truth[served].assign(source=exchange).reset_index(drop=True)
+        return Fetched(self.spoiled.get(exchange, candles.conform)(rows), exchange, requests=1, seconds=0.25)
 
     def correct(self, hour: datetime, **values: float) -> None:
         self.truth.loc[self.truth["open_time"] == hour, list(values)] = list(values.values())
+
+
+def spoiling(hour: datetime, **values: float) -> Spoil:
+    """One hour served with other values than the true ones."""
+
+    def spoil(rows: pd.DataFrame) -> pd.DataFrame:
+        rows.loc[rows["open_time"] == hour, list(values)] = list(values.values())
+        return rows
+
+    return spoil
 
 
 def random_walk(count: int, seed: int = 5) -> pd.DataFrame:
@@ -77,7 +106,16 @@ class World:
         self.market = Market(random_walk(24 * 100), clock=FIRST)
         self.events: list[dict[str, Any]] = []
         self.lake = Lake(s3, BUCKET, self.settings.exchange.primary)
-        self.platform = Platform(self.settings, self.lake, Bus(self, "bus"), self.market.fetch, GapStore(s3, BUCKET))
+        self.gaps = GapStore(s3, BUCKET)
+        self.sources: tuple[Exchange, ...] = ("binance",)
+        self.platform = Platform(
+            settings=self.settings,
+            lake=self.lake,
+            gaps=self.gaps,
+            bus=Bus(self, "bus"),
+            fetch=self.market.fetch,
+            order=lambda _: self.sources,
+        )
 
     def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 (boto3's name)
         self.events += Entries
@@ -106,7 +144,7 @@ class World:
         first = table["open_time"].iloc[0]
         hour = self.market.truth["open_time"]
         truth = self.market.truth[(hour >= first) & (hour <= last)].reset_index(drop=True)
-        identity = ["open_time", *candles.VALUES, "source"]
+        identity = ["open_time", *candles.VALUES]
         pd.testing.assert_frame_equal(table[identity], truth[identity])
         clean = features.compute(truth)
         clean["target_return"] = labels.target_return(clean)

@@ -7,11 +7,15 @@ Everything here is pure: tables in, new tables out.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 PRICES = ("open", "high", "low", "close")
 VALUES = (*PRICES, "volume")
@@ -22,6 +26,17 @@ JUMP_MULTIPLE = 100.0
 """A move counts as a jump beyond this many times the median absolute hourly move of the week before it ..."""
 JUMP_FLOOR = 0.15
 """... and beyond this log move, so that a market which stood still may start to move."""
+_INSTANT = "datetime64[us, UTC]"
+TYPES = {"open_time": _INSTANT, **dict.fromkeys(VALUES, "float64"), "source": "object", "ingested_at": _INSTANT}
+"""Type of each column, in order."""
+_MICROSECONDS = HOUR // pd.Timedelta(microseconds=1)
+_FAULTS = (
+    "",
+    "open time is not the start of an hour",
+    "a price is not a finite positive number",
+    "high and low do not enclose open and close",
+    "volume is not a finite number of at least 0",
+)
 _JUMP_LIMIT_UNKNOWN = 0.7  # log move allowed where there is no week to compare with: prices may halve or double
 _JUMP_HISTORY = 168
 _JUMP_HISTORY_MINIMUM = 24
@@ -29,15 +44,25 @@ _JUMP_HISTORY_MINIMUM = 24
 
 def empty() -> pd.DataFrame:
     """A candle table without rows."""
-    return conform(pd.DataFrame({name: [] for name in COLUMNS}))
+    return pd.DataFrame(columns=list(COLUMNS)).astype(TYPES)
 
 
 def conform(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows as a candle table: contract columns and types, sorted by open time (equal hours keep their order)."""
-    times = {name: pd.to_datetime(rows[name], utc=True).dt.as_unit("us") for name in ("open_time", "ingested_at")}
-    values = {name: rows[name].astype("float64") for name in VALUES}
-    table = pd.DataFrame({**times, **values, "source": rows["source"].astype(object)})
-    return table[list(COLUMNS)].sort_values("open_time", kind="stable", ignore_index=True)
+    table = rows
+    if list(rows.columns) != list(COLUMNS) or [str(kind) for kind in rows.dtypes] != list(TYPES.values()):
+        times = {name: pd.to_datetime(rows[name], utc=True).dt.as_unit("us") for name in ("open_time", "ingested_at")}
+        table = rows[list(COLUMNS)].assign(**times).astype(TYPES)
+    hours = open_times(table)
+    if (hours[1:] < hours[:-1]).any():
+        return table.sort_values("open_time", kind="stable", ignore_index=True)
+    return table.reset_index(drop=True)
+
+
+def open_times(table: pd.DataFrame) -> NDArray[np.int64]:
+    """The open times of any table that has them, as microseconds since 1970-01-01T00:00Z."""
+    micros: NDArray[np.int64] = table["open_time"].to_numpy("datetime64[us]").view("int64")
+    return micros
 
 
 def instants(stamps: Sequence[float]) -> pd.DatetimeIndex:
@@ -54,104 +79,142 @@ def instants(stamps: Sequence[float]) -> pd.DatetimeIndex:
 
 def closed(candles: pd.DataFrame, now: datetime, grace: timedelta) -> pd.DataFrame:
     """The candles whose hour had ended, and *grace* passed, at *now* (aware). Judged by clock, never by position."""
-    is_closed = candles["open_time"] + HOUR + grace <= pd.Timestamp(now)
-    return candles[is_closed].reset_index(drop=True)
+    latest = (pd.Timestamp(now) - HOUR - grace).tz_convert("UTC").as_unit("us").to_numpy().view("int64")
+    is_closed = open_times(candles) <= latest
+    return candles if is_closed.all() else candles[is_closed].reset_index(drop=True)
+
+
+class Judged(NamedTuple):
+    """What validation made of some candles; each table sorted by open time."""
+
+    valid: pd.DataFrame
+    quarantined: pd.DataFrame
+    """What cannot be a candle; an extra column `reason`."""
+    doubted: pd.DataFrame
+    """Jumps: candles that a second source has to show before they are believed; `reason` and `limit`, log price."""
 
 
 def validate(
     fetched: pd.DataFrame, before: pd.DataFrame | None = None, *, jump_multiple: float = JUMP_MULTIPLE
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The sound candles of *fetched*, and the others with an extra column ``reason``; both sorted by open time.
+) -> Judged:
+    """The sound candles of *fetched*, the faulty ones and the doubtful ones.
 
     *before*: stored candles against which the first fetched ones are judged for jumps; overlap is harmless.
     Identical duplicates are dropped, conflicting ones all quarantined: nobody can say which one is true.
     """
     rows = conform(fetched)
-    reasons = _faults(rows)
-    sound = rows[reasons == ""]
-    repeated = sound.drop(index=sound.index[sound.duplicated(["open_time", *VALUES])])
-    conflicting = repeated.index[repeated.duplicated("open_time", keep=False)]
-    reasons[conflicting] = "conflicting candles for one hour"
-    kept = repeated.drop(index=conflicting)
+    faults = _faults(rows)
+    kept, quarantined = rows, _none("reason")
+    if faults.any():
+        kept = rows[faults == 0].reset_index(drop=True)
+        quarantined = rows.assign(reason=np.array(_FAULTS, dtype=object)[faults])[faults != 0]
+    hours = open_times(kept)
+    if (hours[1:] == hours[:-1]).any():
+        kept = kept.drop_duplicates(["open_time", *VALUES])
+        conflicting = kept.duplicated("open_time", keep=False)
+        clashes = kept[conflicting].assign(reason="conflicting candles for one hour")
+        quarantined = clashes if quarantined.empty else pd.concat([quarantined, clashes])
+        kept = kept[~conflicting].reset_index(drop=True)
+    quarantined = quarantined.sort_values("open_time", kind="stable", ignore_index=True)
     jumps = _jumps(kept, before, jump_multiple)
-    for index, reason in jumps.items():
-        reasons[index] = reason
-    quarantined = rows.assign(reason=reasons)[reasons != ""].reset_index(drop=True)
-    return kept.drop(index=list(jumps)).reset_index(drop=True), quarantined
+    if not jumps:
+        return Judged(kept, quarantined, _none("reason", "limit"))
+    doubted = kept.loc[list(jumps)].assign(
+        reason=[reason for reason, _ in jumps.values()], limit=[limit for _, limit in jumps.values()]
+    )
+    return Judged(kept.drop(index=list(jumps)).reset_index(drop=True), quarantined, doubted.reset_index(drop=True))
+
+
+@cache
+def _none(*extra: str) -> pd.DataFrame:
+    kinds = {"reason": "object", "limit": "float64"}
+    return pd.DataFrame(columns=[*COLUMNS, *extra]).astype(TYPES | {name: kinds[name] for name in extra})
+
+
+def confirmed(doubted: pd.DataFrame, witness: Judged) -> pd.DataFrame:
+    """The doubted candles (as of Judged.doubted) that another source shows too: no price further off than the limit.
+
+    The other source's candle may look like a jump itself; if it is faulty, it shows nothing.
+    """
+    seen = pd.concat([witness.valid, witness.doubted])[["open_time", *PRICES]]
+    pairs = doubted[["open_time", *PRICES, "limit"]].merge(seen, on="open_time", how="left", suffixes=("", "_seen"))
+    shown = pairs[[f"{name}_seen" for name in PRICES]].to_numpy()
+    apart = np.abs(np.log(pairs[list(PRICES)].to_numpy()) - np.log(shown)).max(axis=1)
+    is_shown: NDArray[np.bool_] = apart <= pairs["limit"].to_numpy()  # nan, of what is not shown, is never within
+    return doubted[is_shown].reset_index(drop=True)
 
 
 def merge(stored: pd.DataFrame, fresh: pd.DataFrame) -> pd.DataFrame:
-    """Both tables as one. A fresh candle replaces a stored one only where its prices or volume differ.
-
-    An identical candle keeps its stored source and ingestion time, so that repeating a run changes nothing.
-    """
+    """Both tables as one. Where both know an hour the stored candle stands: corrections are `revisions`' matter."""
     if stored.empty or fresh.empty:
         return conform(fresh if stored.empty else stored)
-    both = pd.concat([stored, fresh], ignore_index=True)
-    distinct = both.drop_duplicates(["open_time", *VALUES], keep="first")
-    return conform(distinct.drop_duplicates("open_time", keep="last"))
+    new = fresh[~np.isin(open_times(fresh), open_times(stored))]
+    return conform(pd.concat([stored, new], ignore_index=True)) if len(new) else stored
 
 
-def missing_hours(candles: pd.DataFrame, start: datetime | None = None, end: datetime | None = None) -> list[datetime]:
-    """The hours of [start, end) without a candle; by default from the first candle to the last."""
-    times = candles["open_time"]
-    if times.empty and (start is None or end is None):
-        return []
-    first = times.min() if start is None else pd.Timestamp(start)
-    stop = times.max() + HOUR if end is None else pd.Timestamp(end)
-    expected = pd.date_range(first.ceil("h"), stop, freq="h", inclusive="left", unit="us")
-    return [hour.to_pydatetime() for hour in expected.difference(pd.DatetimeIndex(times))]
+def missing_hours(
+    candles: pd.DataFrame, start: datetime | None = None, end: datetime | None = None
+) -> pd.DatetimeIndex:
+    """The hours of [start, end) without a candle, UTC; by default from the first candle to the last."""
+    hours = open_times(candles) // _MICROSECONDS
+    if not len(hours) and (start is None or end is None):
+        return pd.DatetimeIndex([], dtype=_INSTANT)
+    first = hours[0] if start is None else math.ceil(start.timestamp() / 3600)
+    stop = hours[-1] + 1 if end is None else math.ceil(end.timestamp() / 3600)
+    missing = np.setdiff1d(np.arange(first, stop, dtype="int64"), hours, assume_unique=True) * _MICROSECONDS
+    return pd.DatetimeIndex(missing.view("datetime64[us]")).tz_localize("UTC")
 
 
-def _faults(rows: pd.DataFrame) -> pd.Series:
-    """Why each row cannot be a candle, looked at alone; an empty text where it can."""
-    prices = rows[list(PRICES)].to_numpy()
-    volume = rows["volume"].to_numpy()
-    bodies = rows[["open", "close"]].to_numpy()
-    rules = {
-        "open time is not the start of an hour": (rows["open_time"] != rows["open_time"].dt.floor("h")).to_numpy(),
-        "a price is not a finite positive number": ~(np.isfinite(prices) & (prices > 0)).all(axis=1),
-        "high and low do not enclose open and close": (rows["low"].to_numpy() > bodies.min(axis=1))
-        | (rows["high"].to_numpy() < bodies.max(axis=1)),
-        "volume is not a finite number of at least 0": ~(np.isfinite(volume) & (volume >= 0)),
-    }
-    return pd.Series(np.select(list(rules.values()), list(rules), default=""), index=rows.index, dtype=object)
+def _faults(rows: pd.DataFrame) -> NDArray[np.int64]:
+    """Why each row cannot be a candle, looked at alone: its first reason's position in _FAULTS, 0 for none."""
+    micros, prices, volume = open_times(rows), rows[list(PRICES)].to_numpy(), rows["volume"].to_numpy()
+    opened, high, low, close = prices.T
+    rules = [
+        micros % _MICROSECONDS != 0,
+        ~(np.isfinite(prices) & (prices > 0)).all(axis=1),
+        (low > np.minimum(opened, close)) | (high < np.maximum(opened, close)),
+        ~(np.isfinite(volume) & (volume >= 0)),
+    ]
+    return np.select(rules, range(1, len(_FAULTS)), default=0)
 
 
-def _jumps(candles: pd.DataFrame, before: pd.DataFrame | None, multiple: float) -> dict[int, str]:
-    """Index labels of candles too far from the last believed one, with the reason.
+def _jumps(candles: pd.DataFrame, before: pd.DataFrame | None, multiple: float) -> dict[int, tuple[str, float]]:
+    """Index labels of candles too far from the last believed one, with the reason and the limit.
 
     A far close is believed once the next candle confirms the new level; a far wick has nothing to confirm it.
     """
     if candles.empty:
         return {}
-    known = empty()
+    known = None
     if before is not None:
-        known = before[before["open_time"] < candles["open_time"].iloc[0]].tail(_JUMP_HISTORY + 1)
-    offset = len(known)
-    table = pd.concat([known, candles]) if offset else candles
-    hour = table["open_time"].to_numpy("datetime64[us]").astype("datetime64[h]").astype("int64")
-    opens, highs, lows, closes = np.log(table[list(PRICES)].to_numpy().T)
+        known = before[open_times(before) < open_times(candles)[0]].tail(_JUMP_HISTORY + 1)
+    offset = 0 if known is None else len(known)
+    hour, prices = open_times(candles), candles[list(PRICES)].to_numpy()
+    if known is not None and offset:
+        hour = np.concatenate([open_times(known), hour])
+        prices = np.concatenate([known[list(PRICES)].to_numpy(), prices])
+    hour = hour // _MICROSECONDS
+    opens, highs, lows, closes = np.log(prices).T
     moves = np.diff(closes, prepend=closes[0])
     reach = np.maximum(highs - np.maximum(opens, closes), np.minimum(opens, closes) - lows)
     # The floor is the least limit there is: only what passes it needs a closer look.
     suspects = np.flatnonzero((np.abs(moves) > JUMP_FLOOR) | (reach > JUMP_FLOOR))
-    rejected: dict[int, str] = {}
+    rejected: dict[int, tuple[str, float]] = {}
     for i in suspects[suspects >= offset]:
-        believed = i - 1
-        while believed >= offset and int(candles.index[believed - offset]) in rejected:
-            believed -= 1
+        last = i - 1
+        while last - offset in rejected:
+            last -= 1
         limit = _jump_limit(moves, i, multiple)
-        allowed = limit * np.sqrt(hour[i] - hour[believed]) if believed >= 0 else np.inf
-        far = believed >= 0 and abs(closes[i] - closes[believed]) > allowed
+        allowed = limit * np.sqrt(hour[i] - hour[last]) if last >= 0 else np.inf
+        far = last >= 0 and abs(closes[i] - closes[last]) > allowed
         confirmed = i + 1 < len(closes) and abs(closes[i + 1] - closes[i]) <= limit
         if reach[i] > limit or (far and not confirmed):
             what = "a wick" if reach[i] > limit else "a jump"
-            rejected[int(candles.index[i - offset])] = f"{what} beyond {limit:.3g} in log price"
+            rejected[int(i - offset)] = f"{what} beyond {limit:.3g} in log price", float(limit)
     return rejected
 
 
-def _jump_limit(moves: np.ndarray, position: int, multiple: float) -> float:
+def _jump_limit(moves: NDArray[np.float64], position: int, multiple: float) -> float:
     recent = np.abs(moves[max(1, position - _JUMP_HISTORY) : position])
     if len(recent) < _JUMP_HISTORY_MINIMUM:
         return _JUMP_LIMIT_UNKNOWN

@@ -57,6 +57,16 @@ def month(instant: datetime) -> str:
     return instant.astimezone(UTC).strftime("%Y-%m")
 
 
+def month_start(instant: datetime) -> datetime:
+    """The first hour of the instant's UTC month."""
+    return floor(instant).replace(day=1, hour=0)
+
+
+def next_month(instant: datetime) -> datetime:
+    """The first hour of the UTC month after the instant's."""
+    return month_start(month_start(instant) + timedelta(days=32))
+
+
 def months(start: datetime, end: datetime) -> list[str]:
     """Every month that [start, end] touches, in order."""
     first, last = start.astimezone(UTC), end.astimezone(UTC) - timedelta(microseconds=1)

@@ -19,10 +19,10 @@ import awswrangler as wr
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from candlecast import candles, features, hours
-from candlecast.errors import WriteConflict
+from candlecast.errors import LakeUnavailable, WriteConflict
 from candlecast.forecast import SETTLEMENT_FIELDS, Forecast
 
 if TYPE_CHECKING:
@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 ATTEMPTS = 8
 _LOST_THE_RACE = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
 _ABSENT = {"NoSuchKey", "404"}
+_UNCHANGED = {"NotModified", "304"}
 
-Name = Literal["candles", "features", "forecasts", "quarantine"]
+Name = Literal["candles", "features", "forecasts", "quarantine", "revisions"]
 Change = Callable[[pd.DataFrame], pd.DataFrame]
 
 
@@ -68,7 +69,6 @@ class Dataset:
 
 
 _TIME = "datetime64[us, UTC]"
-_CANDLE = {"open_time": _TIME, **dict.fromkeys(candles.VALUES, "float64"), "source": "object", "ingested_at": _TIME}
 
 
 def _forecast_columns() -> dict[str, str]:
@@ -82,7 +82,9 @@ def _forecast_columns() -> dict[str, str]:
 
 DATASETS: dict[Name, Dataset] = {
     "candles": Dataset(
-        "candles/exchange={exchange}/symbol={symbol}/timeframe=1h/month={month}/candles.parquet", "open_time", _CANDLE
+        "candles/exchange={exchange}/symbol={symbol}/timeframe=1h/month={month}/candles.parquet",
+        "open_time",
+        candles.TYPES,
     ),
     "features": Dataset(
         "features/symbol={symbol}/timeframe=1h/month={month}/features.parquet",
@@ -95,7 +97,12 @@ DATASETS: dict[Name, Dataset] = {
     "quarantine": Dataset(
         "quarantine/symbol={symbol}/timeframe=1h/month={month}/quarantine.parquet",
         "open_time",
-        _CANDLE | {"reason": "object"},
+        candles.TYPES | {"reason": "object"},
+    ),
+    "revisions": Dataset(
+        "revisions/symbol={symbol}/timeframe=1h/month={month}/revisions.parquet",
+        "open_time",
+        candles.TYPES | {"superseded_at": _TIME},
     ),
 }
 
@@ -130,23 +137,34 @@ class Lake:
         within = (rows[shape.hour] >= pd.Timestamp(start)) & (rows[shape.hour] < pd.Timestamp(end))
         return rows[within].reset_index(drop=True)
 
-    def month(self, dataset: Name, symbol: str, month: str) -> Month:
-        """One month's object and its ETag, in one request; an empty table where there is none."""
-        shape = DATASETS[dataset]
+    def month(self, dataset: Name, symbol: str, month: str, known: Month | None = None) -> Month:
+        """One month's object and its ETag, in one request; an empty table where there is none.
+
+        *known*: the month as it was read before; it is not sent again if it is still so.
+        Raises LakeUnavailable.
+        """
+        shape, key = DATASETS[dataset], self.key(dataset, symbol, month)
+        condition: dict[str, Any] = {"IfNoneMatch": known.etag} if known and known.etag else {}
         try:
-            answer = self._client.get_object(Bucket=self._bucket, Key=self.key(dataset, symbol, month))
+            answer = self._client.get_object(Bucket=self._bucket, Key=key, **condition)
+            body = answer["Body"].read()
         except ClientError as error:
-            if error.response["Error"]["Code"] in _ABSENT:
+            code = error.response["Error"]["Code"]
+            if code in _ABSENT:
                 return Month(shape.empty, None)
-            raise
-        return Month(shape.conform(_table(answer["Body"].read())), answer["ETag"])
+            if known and code in _UNCHANGED:
+                return known
+            raise _unavailable(key, error) from error
+        except BotoCoreError as error:
+            raise _unavailable(key, error) from error
+        return Month(shape.conform(_table(body)), answer["ETag"])
 
     def update(self, dataset: Name, symbol: str, month: str, change: Change, known: Month | None = None) -> Month:
         """Applies *change* to a month's table and stores the result, if it differs.
 
         *change* gets the stored table and returns the new one; it may be applied more than once.
         *known*: the month as this run has just read it, to save a request.
-        Raises WriteConflict when other writers were first ATTEMPTS times in a row.
+        Raises WriteConflict when other writers were first ATTEMPTS times in a row, and LakeUnavailable.
         """
         shape, key = DATASETS[dataset], self.key(dataset, symbol, month)
         for attempt in range(ATTEMPTS):
@@ -167,6 +185,7 @@ class Lake:
     def _put(self, dataset: Name, key: str, table: pd.DataFrame, expected: str | None) -> str | None:
         """Writes the object if it still is as expected: its new ETag, or None when it is not."""
         client = _ConditionalPut(self._client, expected)
+        # numbers hardly repeat: dictionaries of them only cost time and space
         wr.s3.to_parquet(
             table,
             f"s3://{self._bucket}/{key}",
@@ -174,7 +193,12 @@ class Lake:
             compression="zstd",
             use_threads=False,
             dtype={name: "string" for name, kind in DATASETS[dataset].columns.items() if kind == "object"},
-            pyarrow_additional_kwargs={"coerce_timestamps": "us", "version": "2.6", "flavor": None},
+            pyarrow_additional_kwargs={
+                "coerce_timestamps": "us",
+                "version": "2.6",
+                "flavor": None,
+                "use_dictionary": False,
+            },
             boto3_session=cast("boto3.Session", client),
         )
         return client.etag
@@ -210,4 +234,12 @@ class _ConditionalPut:
             self.etag = self._client.put_object(**request, **self._condition)["ETag"]
         except ClientError as error:
             if error.response["Error"]["Code"] not in _LOST_THE_RACE | _ABSENT:
-                raise
+                raise _unavailable(request["Key"], error) from error
+        except BotoCoreError as error:
+            raise _unavailable(request["Key"], error) from error
+
+
+def _unavailable(key: str, error: Exception) -> LakeUnavailable:
+    return LakeUnavailable(
+        f"S3 refused {key} ({error}); run again later, every object is whole. If it stays so, check the permissions."
+    )
