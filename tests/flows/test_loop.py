@@ -1,11 +1,15 @@
-"""The closed loop: history, first champion, live forecasts, a wilder market, a breach, a promoted champion."""
+"""The closed loop: history, champion, live forecasts, a wilder market, a breach, a promoted champion, a rollback."""
 
+import json
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 from candlecast import hours
+from candlecast.cli import app
 from localstack.demo.deployed import Deployed
 from tests.flows.scene import START
 
@@ -14,7 +18,9 @@ SYMBOL = "BTC-USDT"
 CHANGE = START + timedelta(hours=30)
 
 
-def test_a_breach_retrains_and_promotes_and_the_next_forecast_uses_the_new_champion(stack: Deployed) -> None:
+def test_a_breach_retrains_and_promotes_and_a_rollback_takes_it_back(
+    stack: Deployed, settings_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     history = {"start": hours.text(START - timedelta(days=200)), "end": hours.text(START), "time": hours.text(START)}
     stored = stack.invoke("ingest", {"symbols": [SYMBOL], **history})["symbols"][SYMBOL]
     assert stored["missing"] == 0
@@ -45,8 +51,16 @@ def test_a_breach_retrains_and_promotes_and_the_next_forecast_uses_the_new_champ
     assert served is not None
     assert served.model_version == "2"
 
-    back = train(stack, {"action": "promote", "symbol": SYMBOL, "version": "1"})
-    assert (back["promoted"], back["version"]) == (True, "1")
+    monkeypatch.setenv("CANDLECAST_SETTINGS", str(settings_file))
+    told = CliRunner().invoke(app, ["rollback", "--symbol", SYMBOL, "--json"])
+    assert told.exit_code == 0, told.output
+    assert (json.loads(told.stdout)["promoted"], json.loads(told.stdout)["version"]) == (True, "1")
+    assert [promoted.version for promoted in stack.registry.history(SYMBOL)] == ["1", "2", "1"]
+    stack.ingest_hour(SYMBOL, hour + hours.HOUR)
+    stack.await_forecast(SYMBOL, hour + hours.HOUR)
+    served = stack.forecasts.get(SYMBOL, hour + hours.HOUR)
+    assert served is not None
+    assert served.model_version == "1"
 
 
 def train(stack: Deployed, payload: dict[str, str]) -> dict[str, object]:

@@ -16,8 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from candlecast import hours
-from candlecast.cli.service import aws_client, deploy_remedy, remedies
-from candlecast.errors import NotFound, Retry, Stop
+from candlecast.cli import state_machines
+from candlecast.errors import Retry, Stop
 from candlecast.settings import Settings
 
 SUMMARY = "Add it all up"
@@ -77,15 +77,8 @@ class Machine:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """The environment's machine, by its name. Raises NotFound where it is not deployed."""
-        client, name = aws_client(settings, "stepfunctions"), settings.name("backfill")
-        with remedies(settings):
-            pages = client.get_paginator("list_state_machines").paginate()
-            found = next((m["stateMachineArn"] for p in pages for m in p["stateMachines"] if m["name"] == name), None)
-        if found is None:
-            remedy = deploy_remedy(settings)
-            raise NotFound(f"Environment {settings.environment!r} has no state machine {name}; deploy it: {remedy}.")
-        return cls(client, found)
+        """The environment's machine. Raises NotFound where it is not deployed."""
+        return cls(*state_machines.find(settings, "backfill"))
 
     def start(self, request: Request) -> tuple[str, bool]:
         """The execution that fills what is asked for, and whether it is new: one that runs already is taken as it is.
