@@ -73,7 +73,8 @@ def test_retry_after_is_obeyed_in_either_form(market: Server, clock: Clock, dial
 
     assert len(hourly(market, dialect)) == 3
 
-    assert clock.turns == [pytest.approx(7, abs=1.01)]
+    (turn,) = clock.turns
+    assert 6 <= turn <= 10, "an HTTP date and the answer's own are of whole seconds"
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

@@ -12,9 +12,10 @@ CandlecastError
     ├── BadSettings             settings.yaml is wrong
     ├── BadEvent                an event or a direct invocation does not follow its contract
     ├── NotFound                what was asked for does not exist
-    ├── ExchangeRefused         this exchange will not serve us (region, unknown symbol): ask the next one
+    ├── ExchangeRefused         this exchange will not serve it (region, symbol, hours long past): ask the next one
     ├── TooLittleData           not enough candles or settled hours for what was asked
     ├── BadBundle               a model bundle that cannot be trusted or read
+    ├── LawBroken               a feature does not keep what its declaration promises
     └── SuspectedLeak           a model scores better than any that does not know the future
 
 Every message says what was wrong and what to do about it.
@@ -73,7 +74,7 @@ class NotFound(Stop):
 
 
 class ExchangeRefused(Stop):
-    """This exchange will not serve this request (region, unknown symbol): ask the next one."""
+    """This exchange will not serve this request (region, unknown symbol, hours long past): ask the next one."""
 
 
 class TooLittleData(Stop):
@@ -82,6 +83,10 @@ class TooLittleData(Stop):
 
 class BadBundle(Stop):
     """A model bundle that cannot be trusted or read."""
+
+
+class LawBroken(Stop):
+    """A feature looks ahead, remembers too long or leaks over a gap: nothing may be trained on it."""
 
 
 class SuspectedLeak(Stop):
