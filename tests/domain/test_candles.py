@@ -1,6 +1,5 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -13,7 +12,6 @@ from candlecast import candles
 Simulate = Callable[..., pd.DataFrame]
 Recorded = Callable[..., pd.DataFrame]
 
-GRACE = timedelta(seconds=5)
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
 
 
@@ -24,42 +22,6 @@ def candle(open_time: datetime, close: float = 100.0, **changes: object) -> dict
 
 def table(*rows: dict[str, object]) -> pd.DataFrame:
     return candles.conform(pd.DataFrame(rows)) if rows else candles.empty()
-
-
-@pytest.mark.parametrize(
-    ("now", "newest"),
-    [
-        (NOON, 10),
-        (NOON + timedelta(seconds=4), 10),
-        (NOON + timedelta(seconds=5), 11),
-        (NOON + timedelta(minutes=59, seconds=59), 11),
-    ],
-    ids=["on the hour", "within the grace", "grace over", "just before the next hour"],
-)
-def test_a_candle_is_closed_once_its_hour_and_the_grace_are_over(now: datetime, newest: int) -> None:
-    fetched = table(*(candle(NOON.replace(hour=hour)) for hour in range(9, 13)))
-    assert candles.closed(fetched, now, GRACE)["open_time"].iloc[-1] == NOON.replace(hour=newest)
-
-
-@given(
-    now=st.datetimes(
-        min_value=datetime(2019, 1, 1),
-        max_value=datetime(2030, 1, 1),
-        timezones=st.sampled_from(
-            [UTC, ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York"), ZoneInfo("Asia/Kolkata")]
-        ),
-        allow_imaginary=False,
-    ),
-    grace=st.integers(0, 600),
-)
-@settings(max_examples=50)
-def test_closing_depends_on_the_instant_alone_whatever_the_zone_of_now(now: datetime, grace: int) -> None:
-    hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-    fetched = table(*(candle(hour + timedelta(hours=k)) for k in range(-3, 3)))
-    kept = candles.closed(fetched, now, timedelta(seconds=grace))
-    assert all(t + timedelta(hours=1, seconds=grace) <= now for t in kept["open_time"])
-    dropped = set(fetched["open_time"]) - set(kept["open_time"])
-    assert all(t + timedelta(hours=1, seconds=grace) > now for t in dropped)
 
 
 @pytest.mark.parametrize(
@@ -192,6 +154,48 @@ class TestASecondSource:
         elsewhere = judged.doubted.assign(**{name: judged.doubted[name] * 1.03 for name in candles.PRICES})
         witness = candles.Judged(candles.empty(), candles.empty(), elsewhere)
         assert len(candles.confirmed(judged.doubted, witness)) == 1
+
+
+HOURS = st.integers(0, 6).map(lambda k: NOON + timedelta(hours=k))
+PRICES = st.sampled_from([-1.0, 0.0, 99.0, 99.5, 100.0, 101.0, 250.0, float("nan"), float("inf")])
+ANY_CANDLE = st.fixed_dictionaries(
+    {
+        "open_time": st.one_of(HOURS, HOURS.map(lambda hour: hour + timedelta(minutes=7))),
+        **dict.fromkeys(candles.PRICES, PRICES),
+        "volume": st.sampled_from([0.0, 5.0, -1.0, float("nan")]),
+        "source": st.just("binance"),
+        "ingested_at": st.just(NOON),
+    }
+)
+
+
+@given(st.lists(ANY_CANDLE, max_size=12))
+@settings(max_examples=100, deadline=None)
+def test_whatever_an_exchange_serves_is_sound_quarantined_or_doubted(served: list[dict[str, object]]) -> None:
+    fetched = table(*served)
+    valid, quarantined, doubted = candles.validate(fetched)
+    believable = pd.concat([valid, doubted]) if len(doubted) else valid
+    assert np.isfinite(believable[list(candles.VALUES)]).all(axis=None)
+    assert (believable[list(candles.PRICES)] > 0).all(axis=None)
+    assert (believable["low"] <= believable[["open", "close"]].min(axis=1)).all()
+    assert (believable["high"] >= believable[["open", "close"]].max(axis=1)).all()
+    assert (believable["volume"] >= 0).all()
+    assert (believable["open_time"] == believable["open_time"].dt.floor("h")).all()
+    assert (np.diff(candles.open_times(valid)) > 0).all()
+    told = pd.concat([rows for rows in (valid, quarantined, doubted) if len(rows)] or [fetched])
+    keys = ["open_time", *candles.VALUES]
+    assert set(map(str, told[keys].to_numpy())) == set(map(str, fetched[keys].to_numpy())), "nothing vanishes unsaid"
+    again = candles.validate(valid)
+    pd.testing.assert_frame_equal(again.valid, valid)
+
+
+@given(st.permutations(range(8)), st.lists(st.integers(0, 7), max_size=4))
+@settings(max_examples=30, deadline=None)
+def test_order_and_repetition_of_rows_change_nothing(order: list[int], repeated: list[int]) -> None:
+    rows = [candle(NOON + timedelta(hours=k), close=100 + k / 10) for k in range(8)]
+    judged = candles.validate(table(*(rows[k] for k in [*order, *repeated])))
+    pd.testing.assert_frame_equal(judged.valid, table(*rows))
+    assert judged.quarantined.empty
 
 
 class TestMerge:
