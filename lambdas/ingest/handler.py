@@ -15,8 +15,9 @@ from candlecast.errors import combined
 from candlecast.events import Bus, CandlesStored
 from candlecast.gaps import GapStore
 from candlecast.lake import Lake
-from candlecast.telemetry import logger, measure, tracer
+from candlecast.telemetry import logger, tracer
 from lambdas.ingest.ingest import Outcome, Platform, ingest
+from lambdas.ingest.measures import measure_run
 from lambdas.ingest.own_function import OwnFunction
 from lambdas.ingest.plan import Plan
 from lambdas.ingest.request import Request
@@ -83,8 +84,5 @@ def _attempt(symbol: str, request: Request, parts: Platform) -> Outcome | Except
         logger.exception("ingest failed", extra={"symbol": symbol})
         return error
     logger.info("ingested", extra={"symbol": symbol, **outcome.record()})
-    values: dict[str, float] = {"CandlesWritten": outcome.stored, "CandlesQuarantined": outcome.quarantined}
-    if request.span is None and outcome.newest:
-        values["FreshnessSeconds"] = (request.now - outcome.newest).total_seconds() - 3600
-    measure(parts.settings, symbol, values)
+    measure_run(parts.settings, symbol, outcome, request.now, hourly=request.span is None)
     return outcome

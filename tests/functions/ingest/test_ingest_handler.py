@@ -94,11 +94,13 @@ def test_metrics_have_exactly_the_dimensions_that_alarms_name(
 ) -> None:
     invoke({"time": TIME, "symbols": ["BTC-USDT"]})
 
-    (metrics,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in line]
+    printed = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in line]
+    metrics, by_source = sorted(printed, key=lambda metrics: "source" in metrics)
     (directive,) = metrics["_aws"]["CloudWatchMetrics"]
     assert directive["Namespace"] == "candlecast"
     assert directive["Dimensions"] == [["environment", "symbol"]]
     assert (metrics["environment"], metrics["symbol"]) == ("local", "BTC-USDT")
+    assert (by_source["source"], by_source["SourceUsed"]) == ("binance", [561.0])
     assert (metrics["CandlesWritten"], metrics["CandlesQuarantined"]) == ([561.0], [0.0])
     assert metrics["FreshnessSeconds"] == [60.0], "the newest candle closed a minute before the event"
 

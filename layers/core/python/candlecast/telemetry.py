@@ -37,4 +37,4 @@ def measure(settings: Settings, symbol: str | None, values: Mapping[str, float],
     for name, value in values.items():
         unit = MetricUnit.Seconds if name.endswith("Seconds") else MetricUnit.Count
         metrics.add_metric(name=name, unit=unit, value=value)
-    print(json.dumps(metrics.serialize_metric_set()))
+    print(json.dumps(metrics.serialize_metric_set()) + "\n", end="")  # in one piece: symbols run beside each other
