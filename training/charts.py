@@ -27,7 +27,7 @@ def of(evaluation: Evaluation, gains: Mapping[str, float]) -> dict[str, bytes]:
     """Every plot by name. *gains*: how much each feature matters to the model, in any unit."""
     model = evaluation.model
     return {
-        "gain": cumulative({each.name: each.forecasts for each in evaluation.assessments}),
+        "gain": cumulative({each.name: each.forecasts for each in evaluation.assessments if each.total.skill != 0}),
         "error": error_by_month(model.by_month),
         "coverage": coverage_by_month(model.by_month, evaluation.coverage),
         "hours": by_hour(model.by_hour, evaluation.coverage),
@@ -57,11 +57,11 @@ def error_by_month(monthly: Mapping[str, Scores]) -> bytes:
     """Mean absolute error of zero-change, which is the market's own, and the model's skill over it."""
     figure, (size, skill) = _figure("Mean absolute error and skill by month", 4.2, panels=2)
     places = range(len(monthly))
-    size.plot(places, [s.zero_change_mae * BASIS_POINTS for s in monthly.values()], color=ZERO, label="zero-change")
-    size.plot(places, [s.mae * BASIS_POINTS for s in monthly.values()], "--", color=MODEL, label="model")
-    size.set_ylim(bottom=0)
+    size.bar(places, [s.zero_change_mae * BASIS_POINTS for s in monthly.values()], color=ZERO, label="zero-change")
+    size.plot(places, [s.mae * BASIS_POINTS for s in monthly.values()], "_", markersize=14, color=MODEL, label="model")
+    size.margins(y=0.25)
     size.set_ylabel("error, basis points")
-    size.legend(frameon=False, ncols=2, fontsize=8)
+    size.legend(frameon=False, ncols=2, fontsize=8, loc="upper right")
     _bars(skill, [s.skill for s in monthly.values()])
     skill.set_ylabel("skill")
     _ticks(skill, list(monthly))
@@ -132,7 +132,7 @@ def importance(gains: Mapping[str, float]) -> bytes:
 def _bars(axes: Axes, skills: Sequence[float]) -> None:
     axes.bar(range(len(skills)), skills, color=[MODEL if skill >= 0 else WORSE for skill in skills])
     axes.axhline(0, color=PLAIN, linewidth=1)
-    _percent(axes, 1)
+    _percent(axes, 2)
 
 
 def _coverage(axes: Axes, shares: Sequence[float], nominal: float) -> None:
@@ -151,7 +151,7 @@ def _percent(axes: Axes, digits: int) -> None:
 
 
 def _ticks(axes: Axes, months: Sequence[str]) -> None:
-    axes.set_xticks(range(len(months)), months, rotation=90 if len(months) > 14 else 45, fontsize=8)
+    axes.set_xticks(range(len(months)), months, rotation=0 if len(months) < 9 else 90, fontsize=8)
 
 
 def _figure(title: str, height: float, panels: int = 1) -> tuple[Figure, list[Axes]]:

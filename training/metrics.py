@@ -39,6 +39,9 @@ class Scores:
     """Of the return: 1 - squared error / squared deviation of the actual returns from their mean."""
     r2_delta: float
     """The same of the change in quote currency."""
+    r2_over_zero_change: float
+    """1 - squared error / that of zero-change: a mean known only afterwards is no rival. See Campbell and Thompson
+    (2008), Predicting excess stock returns out of sample, Review of Financial Studies 21."""
     directional_accuracy: float
     """Share of the hours that moved, and for which a direction was given, in which it was right."""
     directional_accuracy_low: float
@@ -95,6 +98,7 @@ def score(forecasts: pd.DataFrame, coverage: float) -> Scores:
         zero_change_rmse=float(np.sqrt((zero**2).mean())),
         r2=_r2(actual, point),
         r2_delta=_r2(actual * close, point * close),
+        r2_over_zero_change=skill(error**2, zero**2),
         directional_accuracy=float(right.sum() / told.sum()) if told.any() else math.nan,
         directional_accuracy_low=direction_low,
         directional_accuracy_high=direction_high,

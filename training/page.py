@@ -9,10 +9,10 @@ from html import escape
 
 _STYLE = """
 :root { color-scheme: light dark }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 68rem; margin: 2rem auto; padding: 0 1rem }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 74rem; margin: 2rem auto; padding: 0 1rem }
 h1 { font-size: 1.5rem; margin-bottom: .2rem } h2 { font-size: 1.1rem; margin: 2.2rem 0 .4rem }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums } .wide { overflow-x: auto }
-th, td { padding: .22rem .6rem; text-align: right; border-bottom: 1px solid #8884; white-space: nowrap }
+th, td { padding: .22rem .5rem; text-align: right; border-bottom: 1px solid #8884; white-space: nowrap }
 th { vertical-align: bottom; white-space: normal; min-width: 3.2rem; font-weight: 600 }
 tr.own td { font-weight: 600; background: #0b6e9922 }
 .verdict { border-left: .4rem solid #0b6e99; padding: .6rem 1rem; background: #8881 }

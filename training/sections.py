@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from training import page
 from training.evaluation import Assessment, Evaluation
 from training.metrics import Scores
+from training.validation import HOUR
 
-POINT_COLUMNS = ("hours", "MAE, bp", "skill", "95 % interval", "DM", "p", "RMSE, bp", "R²", "R² of delta",
+POINT_COLUMNS = ("MAE, bp", "skill", "95 % interval", "DM", "p", "RMSE, bp", "R²", "R² of delta",
                  "direction right", "95 % interval")  # fmt: skip
 BAND_COLUMNS = ("inside interval", "width, bp", "pinball, bp", "30-day quantiles, bp", "better by", "95 % interval")
 _PART_COLUMNS = ("hours", "MAE, bp", "zero-change, bp", "skill", "95 % interval", "R²", "direction right",
@@ -19,13 +20,14 @@ def evaluation(found: Evaluation, images: Mapping[str, bytes]) -> str:
     """The whole evaluation; *images*: plots by name as charts.of makes them."""
     own, schedule = found.model, found.schedule
     window = "everything before it" if schedule.window_days is None else f"the {schedule.window_days} days before it"
+    embargo = schedule.embargo / HOUR
     compared = {each.refit for each in found.others if each.refit not in (own.refit, "never")}
     others = f" Other families were refitted {', '.join(sorted(compared))} only, to save time." if compared else ""
     first, last = (found.model.forecasts["target_hour"].iloc[place] for place in (0, -1))
     parts = {"month": own.by_month, "regime": own.by_regime, "hour of day": own.by_hour}
     return f"""<h2>Walk-forward: {first:%Y-%m-%d} to {last:%Y-%m-%d}, {own.refits} {own.refit} refits</h2>
-<p>Every hour was forecast by a model fitted on {window}, {schedule.embargo.total_seconds() / 3600:g} h left out
-between; it had seen nothing of the hour.{others}</p>
+<p>Each of {own.total.hours:,} hours was forecast by a model fitted on {window}, {embargo:g} h left out
+between, which had seen nothing of it.{others}</p>
 {page.table(("", *POINT_COLUMNS), [(each.name, point_cells(each.total)) for each in found.assessments], own=own.name)}
 <p class="note">Skill is 1 - MAE / MAE of zero-change; intervals are bootstraps over weeks. DM is the statistic of
 Diebold and Mariano against zero-change (above 0: better; p two-sided, Newey-West over 48 h). R² is about the mean.
@@ -43,12 +45,11 @@ Skill in MAE is not profit: fees and spread are many times the edge.</p>
 def point_cells(scores: Scores) -> list[str]:
     """The cells of POINT_COLUMNS."""
     return [
-        f"{scores.hours:,}",
         page.points(scores.mae),
         page.number(scores.skill, "+.2%"),
         page.interval(scores.skill_low, scores.skill_high, "+.2%"),
         page.number(scores.dm, "+.1f"),
-        page.number(scores.dm_p, ".3f"),
+        "< 0.001" if scores.dm_p < 0.001 else page.number(scores.dm_p, ".3f"),
         page.points(scores.rmse),
         page.number(scores.r2, "+.2%"),
         page.number(scores.r2_delta, "+.2%"),

@@ -37,6 +37,7 @@ def test_scores_of_four_hours() -> None:
     assert scores.rmse == pytest.approx(math.sqrt((0.02**2 + 0.03**2) / 4))
     mean = 0.75  # of the actual returns, percent
     assert scores.r2 == pytest.approx(1 - (4 + 9) / (0.25**2 + 1.75**2 + 2.25**2 + mean**2))
+    assert scores.r2_over_zero_change == pytest.approx(1 - (4 + 9) / (1 + 1 + 9))
     assert scores.r2_delta == pytest.approx(scores.r2)  # the price was 100 throughout
     assert scores.directional_accuracy == 0.5  # hours without a move or a direction do not count
     assert scores.coverage == 0.75
