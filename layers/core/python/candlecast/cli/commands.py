@@ -59,9 +59,9 @@ def predict(
     """
     if (date is None) != (hour is None):
         raise typer.BadParameter("give --date and --hour together, or neither for the newest forecast.")
-    with _problems_told(as_json):
+    with problems_told(as_json):
         day = None if date is None else f"{date:%Y-%m-%d}"
-        _, answer = Service.of(_settings(env)).ask("/predict", date=day, hour=hour, symbol=symbol, tz=tz)
+        _, answer = Service.of(settings_of(env)).ask("/predict", date=day, hour=hour, symbol=symbol, tz=tz)
         _print(answer if as_json else tables.forecast(answer, tz))
 
 
@@ -71,8 +71,8 @@ def status(env: Environment = "local", as_json: AsJson = False) -> None:
 
     Ends with exit code 1 when the service is down.
     """
-    with _problems_told(as_json):
-        settings = _settings(env)
+    with problems_told(as_json):
+        settings = settings_of(env)
         service = Service.of(settings)
         _, health = service.ask("/health")
         verdicts = {each["symbol"]: _verdict(service, each["symbol"]) for each in health["symbols"]}
@@ -111,8 +111,8 @@ def backfill(
     asked = backfills.Request(symbols=tuple(symbol or ()) or None, since=_midnight(since), until=_midnight(until))
     if asked.since and asked.since >= (asked.until or datetime.now(UTC)):
         raise typer.BadParameter("--since must lie before --until, and in the past.")
-    with _problems_told(as_json):
-        settings = _settings(env)
+    with problems_told(as_json):
+        settings = settings_of(env)
         unknown = sorted(set(asked.symbols or ()) - set(settings.symbols))
         if unknown:
             raise BadRequest(f"{', '.join(unknown)}: not configured; add it to `symbols` in settings.yaml and deploy.")
@@ -142,7 +142,7 @@ def _midnight(day: datetime | None) -> datetime | None:
     return day and day.replace(tzinfo=UTC)
 
 
-def _settings(environment: str) -> Settings:
+def settings_of(environment: str) -> Settings:
     return settings_file.resolve(settings_file.read(settings_file.location()), environment)
 
 
@@ -176,7 +176,7 @@ def _alarms(settings: Settings) -> list[dict[str, str]] | str:
 
 
 @contextmanager
-def _problems_told(as_json: bool) -> Iterator[None]:
+def problems_told(as_json: bool) -> Iterator[None]:
     """Prints an error as one clear line and its remedy, and ends with exit code 1."""
     try:
         yield
