@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 from rich.console import Console
 
-from tests.bench import gateway
+from tests.bench import backfill, gateway
 
 app = typer.Typer(help="Benchmarks on the deployed local stack (`make demo` or `make up` and `make deploy` first).")
 
@@ -14,6 +14,12 @@ app = typer.Typer(help="Benchmarks on the deployed local stack (`make demo` or `
 def gateway_row(requests: int = 200) -> None:
     """Warm /predict through API Gateway beside a function that does nothing behind the same gateway."""
     Console(highlight=False).print(gateway.measure(requests))
+
+
+@app.command("backfill")
+def backfill_row(months: int | None = None) -> None:
+    """A backfill of recorded BTC against stand-ins: candles per second of the client's own CPU, requests per object."""
+    Console(highlight=False).print(backfill.measure(months))
 
 
 @app.callback()
