@@ -97,6 +97,15 @@ def test_an_exchange_that_asks_for_too_long_a_wait_is_left(market: Server, clock
     assert clock.pauses == clock.turns == []
 
 
+@pytest.mark.parametrize("dialect", ["binance", "coinbase"])
+def test_an_exchange_in_trouble_may_say_when_to_come_back(market: Server, clock: Clock, dialect: str) -> None:
+    market.faults({"kind": "status", "status": 503, "retry_after": 5, "next": 1})
+
+    assert len(hourly(market, dialect)) == 3
+
+    assert clock.pauses == [5]
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("fault", REFUSALS, ids=named)
 def test_a_refusal_is_not_asked_again(market: Server, clock: Clock, dialect: str, fault: Any) -> None:
@@ -238,6 +247,23 @@ def test_a_fault_behind_the_first_page_costs_only_its_own_request(market: Server
 
     assert_is_the_truth(market, got.candles, NOON - 650 * HOUR, NOON)
     assert got.requests == (4 if dialect == "coinbase" else 2)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_storm_of_passing_faults_loses_and_invents_nothing(market: Server, dialect: str) -> None:
+    market.faults(
+        {"kind": "status", "status": 500, "probability": 0.2, "seed": 1},
+        {"kind": "reset", "probability": 0.1, "seed": 2},
+        {"kind": "garbled", "probability": 0.1, "seed": 3},
+        {"kind": "status", "status": 429, "probability": 0.1, "seed": 4},
+        {"kind": "truncated", "rows": 40, "probability": 0.5, "seed": 5},
+        {"kind": "unordered", "probability": 0.5, "seed": 6},
+        {"kind": "duplicated", "probability": 0.3, "seed": 7},
+    )
+
+    table = served(market, dialect, NOON - 700 * HOUR, NOON, attempts=10)
+
+    assert_is_the_truth(market, table.drop_duplicates(ignore_index=True), NOON - 700 * HOUR, NOON)
 
 
 SENT = "Fri, 20 Mar 2026 12:30:00 GMT"

@@ -117,7 +117,7 @@ def test_twenty_symbols_of_a_shard_do_not_each_wait_for_a_dead_exchange(market: 
 @pytest.mark.parametrize(
     ("fault", "error", "rest"),
     [
-        ({"kind": "status", "status": 451}, ExchangeRefused, 900),
+        ({"kind": "status", "status": 451}, ExchangeRefused, 60),
         ({"kind": "status", "status": 429, "retry_after": 300}, ExchangeThrottled, 300),
         ({"kind": "status", "status": 429, "retry_after": 86400}, ExchangeThrottled, 900),
         ({"kind": "status", "status": 429}, ExchangeThrottled, 60),

@@ -16,13 +16,13 @@ import pandas as pd
 from candlecast import candles, hours
 from candlecast.errors import ExchangeRefused
 from candlecast.exchange_clients import Client, Rows, leased
-from candlecast.exchange_faults import Fault
+from candlecast.exchange_faults import Blame, Fault
 from candlecast.exchange_traffic import traffic
 from candlecast.settings import Exchange, ExchangeSettings
 
 LONGEST_WAIT = 20.0
 """Seconds that one Retry-After is obeyed; an exchange that asks for more is left for the next one."""
-_FIRST_PAUSE = 0.5
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 8.0
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,9 @@ def fetch(exchange: Exchange, symbol: str, start: datetime, end: datetime, setti
         try:
             rows = _paged(client, symbol, start, end, attempts)
         except Fault as fault:
-            if fault.rest != 0:
-                client.traffic.failed(fault.rest)
+            if fault.blame is not Blame.REQUEST:
+                rest = max(fault.wait, settings.rest_seconds)
+                client.traffic.failed(rest, certain=fault.blame is Blame.EXCHANGE)
             raise fault.error from fault
         client.traffic.served()
         requests = client.requests
@@ -82,7 +83,7 @@ def _paged(client: Client, symbol: str, start: datetime, end: datetime, attempts
         answer = _patiently(client, symbol, cursor, window_end, attempts)
         opened = candles.instants(answer[:, 0].tolist())
         if client.dialect.newest_only and len(answer) >= client.dialect.page and opened.min() >= end:
-            raise Fault(_out_of_reach(client, symbol, end), rest=0)
+            raise Fault(_out_of_reach(client, symbol, end), Blame.REQUEST)
         pages.append(answer[(opened >= pd.Timestamp(start)) & (opened < pd.Timestamp(end))])
         # A page that ends early goes on behind its last candle; an empty one is a hole, or the end of what there is.
         cursor = hours.floor(opened.max().to_pydatetime()) + hours.HOUR if len(answer) else window_end
@@ -104,7 +105,7 @@ def _patiently(client: Client, symbol: str, start: datetime, end: datetime, atte
             return client.page(symbol, since, count)
         except Fault as fault:
             jitter = random.uniform(0.5, 1)  # noqa: S311 (spreads, guards nothing)
-            pause = max(fault.wait, jitter * _FIRST_PAUSE * 2 ** (attempt - 1))
+            pause = max(fault.wait, jitter * min(_FIRST_PAUSE * 2 ** (attempt - 1), _LONGEST_PAUSE))
             if not fault.again or attempt == attempts or pause > LONGEST_WAIT:
                 raise
             throttled = fault.throttled

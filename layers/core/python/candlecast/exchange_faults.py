@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from enum import Enum, auto
 
 from ccxt.base import errors as ccxt_errors
 from requests import exceptions as requests_errors
@@ -19,7 +20,6 @@ from candlecast.errors import (
     ExchangeThrottled,
     ExchangeUnavailable,
 )
-from candlecast.exchange_traffic import LONGEST_REST, REST
 from candlecast.settings import Exchange
 
 _NOT_FOR_US = frozenset({401, 403, 407, 451})
@@ -32,20 +32,24 @@ _MISCONFIGURED = (
 )
 
 
+class Blame(Enum):
+    """What a fault lies with: what was asked for, the exchange whatever it is asked for, or nobody can tell which."""
+
+    REQUEST = auto()
+    EXCHANGE = auto()
+    UNCLEAR = auto()
+
+
 class Fault(Exception):
     """One request that failed: the error to raise if it stays so, and what may be done before."""
 
-    def __init__(
-        self, error: CandlecastError, *, again: bool = False, wait: float = 0.0, rest: float | None = None
-    ) -> None:
+    def __init__(self, error: CandlecastError, blame: Blame, *, again: bool = False, wait: float = 0.0) -> None:
         super().__init__(str(error))
-        self.error = error
+        self.error, self.blame = error, blame
         self.again = again
         """Whether the same request may succeed here in a moment."""
         self.wait = wait
         """Seconds that the exchange asked us to wait; 0 where it did not say."""
-        self.rest = rest
-        """Seconds that the exchange is known to be of no use for; 0: the fault is the symbol's; None: unknown."""
 
     @property
     def throttled(self) -> bool:
@@ -61,25 +65,26 @@ def classed(
     wait = retry_after(headers)
     if isinstance(error, ccxt_errors.InvalidProxySettings) or isinstance(error.__cause__, _MISCONFIGURED):
         problem = f"{says} cannot be asked; mend exchange.endpoints in settings.yaml or the proxy's environment."
-        return Fault(BadSettings(problem), rest=0)
+        return Fault(BadSettings(problem), Blame.REQUEST)
     if status in {418, 429} or isinstance(error, (ccxt_errors.DDoSProtection, ccxt_errors.RateLimitExceeded)):
         throttled = ExchangeThrottled(f"{says} asks to wait before {symbol} is asked for again.")
-        return Fault(throttled, again=True, wait=wait, rest=max(wait, REST))
+        return Fault(throttled, Blame.EXCHANGE, again=True, wait=wait)
     if isinstance(error, ccxt_errors.OnMaintenance):
-        return Fault(ExchangeUnavailable(f"{says} is under maintenance; try again later."), rest=max(wait, REST))
+        maintained = ExchangeUnavailable(f"{says} is under maintenance; try again later.")
+        return Fault(maintained, Blame.EXCHANGE, wait=wait)
     failed_to_answer = status is None or status >= 500 or status == 408
     if failed_to_answer or (isinstance(error, ccxt_errors.OperationFailed) and status == 200):
         unavailable = ExchangeUnavailable(f"{says} could not serve {symbol}; try again later.")
-        return Fault(unavailable, again=True, wait=wait)
+        return Fault(unavailable, Blame.UNCLEAR, again=True, wait=wait)
     not_for_us = status in _NOT_FOR_US or isinstance(error, ccxt_errors.AuthenticationError)
     refused = ExchangeRefused(f"{says} does not serve {symbol}, or not to this place; put another exchange first.")
-    return Fault(refused, rest=LONGEST_REST if not_for_us else 0)
+    return Fault(refused, Blame.EXCHANGE if not_for_us else Blame.REQUEST)
 
 
 def garbled(exchange: Exchange, symbol: str) -> Fault:
     """An answer of status 200 that holds no candles: a page for people, or JSON of another shape."""
     problem = f"{exchange} answered {symbol} with something that is no candle page; try again later."
-    return Fault(ExchangeUnavailable(problem), again=True)
+    return Fault(ExchangeUnavailable(problem), Blame.UNCLEAR, again=True)
 
 
 def retry_after(headers: Mapping[str, str]) -> float:

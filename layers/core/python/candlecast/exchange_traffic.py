@@ -12,9 +12,8 @@ from time import monotonic, sleep
 
 from candlecast.settings import Exchange
 
-REST = 60.0
-"""Seconds that an exchange rests which failed for good."""
 LONGEST_REST = 900.0
+"""Seconds that an exchange rests at most, whatever it asked for."""
 FAILURES = 2
 """Failures in a row, whatever the symbol, after which an exchange rests: one may be the symbol's own."""
 
@@ -47,14 +46,12 @@ class Traffic:
         with self._lock:
             self._failures, self._rests_until = 0, 0.0
 
-    def failed(self, rest: float | None) -> None:
-        """The exchange was given up. *rest*: seconds it is known to need; None where nobody can tell."""
+    def failed(self, rest: float, *, certain: bool) -> None:
+        """The exchange was given up: it rests so many seconds, at once if it is *certain* that it is to blame."""
         with self._lock:
             self._failures += 1
-            if rest is None and self._failures >= FAILURES:
-                rest = REST
-            if rest is not None:
-                self._rests_until = max(self._rests_until, monotonic() + min(max(rest, REST), LONGEST_REST))
+            if certain or self._failures >= FAILURES:
+                self._rests_until = max(self._rests_until, monotonic() + min(rest, LONGEST_REST))
 
     @property
     def rests(self) -> bool:

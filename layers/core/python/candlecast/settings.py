@@ -44,6 +44,7 @@ class ExchangeSettings(_Section):
     grace_seconds: float = Field(ge=0, le=600)
     timeout_seconds: float = Field(gt=0, le=60)
     attempts: int = Field(ge=1, le=10)
+    rest_seconds: float = Field(ge=0, le=900)
     jump_multiple: float = Field(ge=5)
     backfill_concurrency: int = Field(ge=1, le=40)
 
