@@ -1,4 +1,7 @@
-"""The rows a model may learn from at a given instant, read from the job's features channel."""
+"""The rows a model may learn from at a given instant, read from the job's features channel.
+
+The channel holds the features of one symbol, or for a pooled model those of all, in folders symbol=<symbol>.
+"""
 
 from __future__ import annotations
 
@@ -34,12 +37,14 @@ class Dataset:
     as_of: datetime
     rows: pd.DataFrame
     """COLUMNS, no nulls, every target return known at `as_of`."""
+    learnable: pd.DataFrame
+    """What models learn from: `rows`, or for a pooled model those of all symbols, with a column symbol."""
     fingerprint: str
-    """sha256 of the rows' content: equal rows, equal fingerprint, however they were stored."""
+    """sha256 of the learnable rows' content: equal rows, equal fingerprint, however they were stored."""
 
     def before(self, instant: datetime) -> pd.DataFrame:
-        """The rows whose target return was known at *instant*."""
-        return known_at(self.rows, instant)
+        """The learnable rows whose target return was known at *instant*."""
+        return known_at(self.learnable, instant)
 
     def evaluation_start(self, days: int, end: datetime) -> datetime:
         """The first origin to evaluate: *days* before *end*, or later where that would leave too little to fit on."""
@@ -52,24 +57,42 @@ def known_at(rows: pd.DataFrame, instant: datetime | pd.Timestamp) -> pd.DataFra
     return rows[rows["open_time"] + LABEL_DELAY <= pd.Timestamp(instant)]
 
 
-def load(channel: Path, symbol: str, as_of: datetime, holdout_hours: int) -> Dataset:
-    """The data set known at *as_of*, from the Parquet files under *channel*.
+def load(channel: Path, symbol: str, as_of: datetime, holdout_hours: int, *, pooled: bool = False) -> Dataset:
+    """The data set known at *as_of*, from the Parquet files under *channel*; *pooled*: from all symbols' folders.
 
     Raises TooLittleData, with what is missing and the remedy, when less than MINIMUM_HOURS complete rows would be left
-    beside MINIMUM_EVALUATED_HOURS and a hold-out of *holdout_hours*.
+    beside MINIMUM_EVALUATED_HOURS and a hold-out of *holdout_hours*. Other symbols may have any number of rows.
     """
-    files = sorted(channel.rglob("*.parquet"))
-    if not files:
-        raise TooLittleData(f"{symbol} has no features under {channel}; backfill its history first.")
-    table = pa.concat_tables([_read(file, symbol) for file in files])
-    everything = table.to_pandas().sort_values("open_time", ignore_index=True)
-    past = known_at(everything, as_of)
-    known = np.isfinite(past[list(COLUMNS[1:])].to_numpy()).all(axis=1)
-    complete = past[known].reset_index(drop=True)
+    past = known_at(_stored(channel / f"symbol={symbol}" if pooled else channel, symbol), as_of)
+    rows = _complete(past)
     needed = MINIMUM_HOURS + MINIMUM_EVALUATED_HOURS + holdout_hours
-    if len(complete) < needed:
-        raise TooLittleData(_shortage(symbol, as_of, past, len(complete), needed))
-    return Dataset(symbol, as_of, complete, _fingerprint(complete))
+    if len(rows) < needed:
+        raise TooLittleData(_shortage(symbol, as_of, past, len(rows), needed))
+    learnable = _with_others(rows, channel, symbol, as_of) if pooled else rows
+    return Dataset(symbol, as_of, rows, learnable, _fingerprint(learnable))
+
+
+def _with_others(rows: pd.DataFrame, channel: Path, symbol: str, as_of: datetime) -> pd.DataFrame:
+    tables = [rows.assign(symbol=symbol)]
+    for folder in sorted(channel.glob("symbol=*")):
+        other = folder.name.removeprefix("symbol=")
+        if other != symbol:
+            tables.append(_complete(known_at(_stored(folder, other), as_of)).assign(symbol=other))
+    return pd.concat(tables).sort_values(["open_time", "symbol"], ignore_index=True)
+
+
+def _stored(folder: Path, symbol: str) -> pd.DataFrame:
+    files = sorted(folder.rglob("*.parquet"))
+    if not files:
+        raise TooLittleData(f"{symbol} has no features under {folder}; backfill its history first.")
+    table = pa.concat_tables([_read(file, symbol) for file in files])
+    frame: pd.DataFrame = table.to_pandas()
+    return frame.sort_values("open_time", ignore_index=True)
+
+
+def _complete(rows: pd.DataFrame) -> pd.DataFrame:
+    complete: pd.DataFrame = rows[np.isfinite(rows[list(COLUMNS[1:])].to_numpy()).all(axis=1)]
+    return complete.reset_index(drop=True)
 
 
 def _read(file: Path, symbol: str) -> pa.Table:
@@ -102,4 +125,6 @@ def _fingerprint(rows: pd.DataFrame) -> str:
     digest.update(rows["open_time"].to_numpy("datetime64[us]").tobytes())
     for name in COLUMNS[1:]:
         digest.update(rows[name].to_numpy("float64").tobytes())
+    if "symbol" in rows:
+        digest.update(",".join(rows["symbol"]).encode())
     return digest.hexdigest()

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from candlecast import hours
 from candlecast.bundle import to_bundle
 from candlecast.errors import Stop
+from candlecast.features import NAMES
 from candlecast.model import Model
 from candlecast.promotion import TrainingVerdict
 from candlecast.registry import Registry
@@ -56,6 +57,7 @@ class Release:
             "symbol": symbol,
             "as_of": hours.text(record.job.as_of),
             "data_sha256": record.dataset.fingerprint,
+            "search": record.search.record() if record.search else None,
         }
         bundle = to_bundle(model, {**particulars, "metrics": record.figures})
         verdict = TrainingVerdict(
@@ -135,9 +137,9 @@ def _register(
     tags = {"symbol": symbol, "as_of": as_of, "data_sha256": record.dataset.fingerprint}
     with tracking.start(uri, artifacts, settings.name("training"), f"{symbol} {as_of}") as run:
         parameters = {key: model.manifest[key] for key in ("coverage", "shrinkage")}
-        run.log({**tags, **parameters, **model.manifest["training"], **model.manifest["parameters"]}, record.measured)
-        sample = record.dataset.rows[model.booster.feature_name()].tail(5)
-        version = run.register(name, model.booster, sample, tags)
+        fitted = {"family": model.point.family, **model.manifest["training"], **model.manifest["parameters"]}
+        run.log({**tags, **parameters, **fitted}, record.measured)
+        version = run.register(name, model.point, record.dataset.rows[list(NAMES)].tail(5), tags)
         if version in taken:
             raise Stop(
                 f"MLflow counts version {version} of {name} next, but the bucket holds that version already: restore "

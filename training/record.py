@@ -10,6 +10,7 @@ from training.contest import Contest
 from training.contract import Job
 from training.dataset import Dataset
 from training.evaluation import Evaluation
+from training.search import Found
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,8 @@ class Record:
 
     job: Job
     dataset: Dataset
+    search: Found | None
+    """None where the family's own settings were taken as they are."""
     evaluation: Evaluation
     """Walk-forward, on the hours before the contest's hold-out."""
     contest: Contest

@@ -12,12 +12,13 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import lightgbm
-import numpy as np
 import pandas as pd
+
+from candlecast.families import Point
 
 _QUIET = {
     "DO_NOT_TRACK": "true",
@@ -63,17 +64,30 @@ class Run:
                 file.write_bytes(content)
             self.client.log_artifacts(self.run_id, folder)
 
-    def register(self, name: str, booster: lightgbm.Booster, sample: pd.DataFrame, tags: Mapping[str, str]) -> str:
-        """Logs the LightGBM model with its signature and registers it as the next version of *name*.
+    def register(self, name: str, point: Point, sample: pd.DataFrame, tags: Mapping[str, str]) -> str:
+        """Logs the model with its signature and registers it as the next version of *name*.
 
         *sample*: a few rows of its inputs. Its output is a return in units of volatility, before shrinkage.
         """
-        from mlflow.lightgbm import log_model
+        import mlflow.pyfunc
         from mlflow.models import infer_signature
 
-        packages = [f"lightgbm=={lightgbm.__version__}", f"numpy=={np.__version__}"]
-        signature = infer_signature(sample, np.asarray(booster.predict(sample.to_numpy())))
-        logged = log_model(booster, name="model", signature=signature, pip_requirements=packages)
+        packages = [f"{library}=={import_module(library).__version__}" for library in ("lightgbm", "numpy", "pandas")]
+        signature = infer_signature(sample, point.predict(sample.to_numpy("float64")))
+        with tempfile.TemporaryDirectory() as folder:
+            for path, content in point.parts().items():
+                file = Path(folder, path)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(content)
+            logged = mlflow.pyfunc.log_model(
+                name="model",
+                python_model=str(Path(__file__).with_name("mlflow_point.py")),  # its code, not a pickle of it
+                artifacts={"parts": folder},
+                model_config={"family": point.family},
+                signature=signature,
+                input_example=sample,
+                pip_requirements=packages,
+            )
         _ensure_registered_model(self.client, name)
         version = self.client.create_model_version(
             name, source=logged.model_uri, run_id=self.run_id, model_id=logged.model_id, tags=dict(tags)

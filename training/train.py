@@ -1,7 +1,7 @@
 """The container's program: trains a challenger for one symbol, judges it, registers it. See SageMaker's contract.
 
-Stages: read the data known at `as_of`, evaluate walk-forward, hold the challenger against the champion, fit on
-everything, register. Only the last one leaves anything outside the container.
+Stages: read the data known at `as_of`, search settings if asked to, evaluate walk-forward, hold the challenger against
+the champion, fit on everything, register. Only the last one leaves anything outside the container.
 """
 
 from __future__ import annotations
@@ -20,15 +20,17 @@ from botocore.exceptions import BotoCoreError, ClientError
 from candlecast import aws, hours
 from candlecast import settings as configuration
 from candlecast.errors import CandlecastError
-from candlecast.model import Model, fit
+from candlecast.model import fit
 from candlecast.registry import Registry
 from candlecast.settings import Settings
-from training import charts, contest, dataset, leak
+from training import charts, contenders, contest, dataset, leak
+from training.backtest import IMPORTANCE_ROWS, importance
 from training.bucket_registry import BucketRegistry
 from training.contract import Folders, Job, Terminated, Termination
 from training.evaluation import Contender, evaluate
 from training.publication import Release, publish
 from training.record import Record
+from training.search import search
 from training.tracking import TrackingServer
 from training.validation import Schedule, window_days
 
@@ -64,19 +66,15 @@ def run(folders: Folders, termination: Termination) -> Release:
     _connect(settings)
     s3, promotion = aws.client("s3"), settings.promotion
     say(f"reading the features of {job.symbol} known at {hours.text(job.as_of)}")
-    data = dataset.load(folders.features, job.symbol, job.as_of, promotion.holdout_days * 24)
+    pooled = settings.training.pooled
+    data = dataset.load(folders.features, job.symbol, job.as_of, promotion.holdout_days * 24, pooled=pooled)
     opponent = contest.Opponent.of(Registry(s3, job.bucket), job.symbol)
-    # One thread: these fits are small, and LightGBM's threads wait by spinning, which is slow where cores are shared.
-    fitted = partial(
-        fit, coverage=settings.forecast.coverage, shrinkage=settings.forecast.shrinkage, seed=SEED, threads=1
-    )
-
-    record = _evaluate(job, data, opponent, fitted, settings)
+    record, fitted = _evaluate(job, data, opponent, settings)
     refused = {"walk-forward": record.evaluation.model.total, "hold-out": record.contest.candidate}
     leak.refuse(refused, settings.evaluation.leak)
-    say(f"fitting the challenger on all {len(data.rows):,} hours")
-    model = fitted(data.rows)
-    images = _plots(record, model)
+    say(f"fitting the challenger on all {len(data.learnable):,} hours")
+    model = fitted(data.learnable)
+    images = charts.of(record.evaluation, importance(model, data.rows.tail(IMPORTANCE_ROWS)))
 
     say("registering it")
     with tempfile.TemporaryDirectory() as folder:
@@ -104,30 +102,39 @@ def _connect(settings: Settings) -> None:
 
 
 def _evaluate(
-    job: Job, data: dataset.Dataset, opponent: contest.Opponent | None, fitted: contest.Fit, settings: Settings
-) -> Record:
-    coverage, rule = settings.forecast.coverage, settings.evaluation
+    job: Job, data: dataset.Dataset, opponent: contest.Opponent | None, settings: Settings
+) -> tuple[Record, contest.Fit]:
+    """What there is to know of the chosen family before it is fitted on everything, and how to fit it."""
+    coverage, rule, training = settings.forecast.coverage, settings.evaluation, settings.training
+    symbol = job.symbol if training.pooled else None
+    # One thread: these fits are small, and LightGBM's threads wait by spinning, which is slow where cores are shared.
+    own = partial(fit, coverage=coverage, shrinkage=settings.forecast.shrinkage, symbol=symbol, seed=SEED, threads=1)
     untouched = contest.holdout_start(job.as_of, opponent, settings.promotion)
     schedule = Schedule(
-        start=data.evaluation_start(settings.training.evaluation_days, untouched),
+        start=data.evaluation_start(training.evaluation_days, untouched),
         end=untouched,
         refit=rule.refit,
         window_days=window_days(rule.window),
         embargo=timedelta(hours=rule.embargo_hours),
     )
+    found = None
+    if training.search_trials:
+        say(f"searching: {training.search_trials} settings on the hours before {hours.text(schedule.start)}")
+        window = data.before(schedule.start - schedule.embargo)
+        found = search(window, training.search_trials, family=training.family, seed=SEED)
+    fitted = partial(own, family=training.family, parameters=found.parameters if found else None)
 
     def tell(name: str, refit: int, refits: int) -> None:
         say(f"walk-forward: {name}, fit {refit} of {refits}")
 
-    evaluation = evaluate(data.rows, schedule, Contender("lightgbm", fitted), (), coverage, tell=tell)
+    others = contenders.baselines(symbol) + contenders.other_families(
+        training.family, rule.compared_refit, lambda known, family: own(known, family=family)
+    )
+    model = Contender(contenders.title(training.family), fitted)
+    evaluation = evaluate(data.learnable, schedule, model, others, coverage, symbol=symbol, tell=tell)
     say("holding the challenger against " + (f"version {opponent.version}" if opponent else "zero-change"))
     judged = contest.hold(data, opponent, fitted, settings.promotion, coverage)
-    return Record(job=job, dataset=data, evaluation=evaluation, contest=judged)
-
-
-def _plots(record: Record, model: Model) -> dict[str, bytes]:
-    gains = model.booster.feature_importance("gain").tolist()
-    return charts.of(record.evaluation, dict(zip(model.booster.feature_name(), gains, strict=True)))
+    return Record(job=job, dataset=data, search=found, evaluation=evaluation, contest=judged), fitted
 
 
 def _failed(folders: Folders, reason: str, code: int = 1) -> int:

@@ -48,6 +48,7 @@ def record(dataset: Dataset, settings: Settings) -> Record:
     return Record(
         job=Job(symbol=SYMBOL, timeframe="1h", as_of=FIRST_AS_OF, bucket=BUCKET, environment="local"),
         dataset=dataset,
+        search=None,
         evaluation=evaluate(dataset.rows, schedule, Contender("lightgbm", FITTED), (), 0.8),
         contest=contest.hold(dataset, None, FITTED, settings.promotion, 0.8),
     )

@@ -139,12 +139,14 @@ def test_mlflow_knows_both_runs_and_which_version_serves(second: Outcome, bucket
 def test_mlflow_keeps_the_model_with_its_signature_and_the_plots(second: Outcome, bucket: S3Client) -> None:
     stored = bucket.list_objects_v2(Bucket=BUCKET, Prefix="mlflow/artifacts/")["Contents"]
     names = [entry["Key"].rsplit("/", 1)[-1] for entry in stored]
-    for name in ("MLmodel", "model.lgb", "model.tar.gz", "error.png", "coverage.png", "reliability.png"):
+    images = ("error.png", "coverage.png", "reliability.png")
+    for name in ("MLmodel", "mlflow_point.py", "model.txt", "model.tar.gz", *images):
         assert names.count(name) == 2, name
+    assert not [name for name in names if name.endswith((".pkl", ".pickle"))]
     described = next(entry["Key"] for entry in stored if entry["Key"].endswith("/MLmodel"))
     text = bucket.get_object(Bucket=BUCKET, Key=described)["Body"].read().decode()
     assert "signature" in text
-    assert "pickle" not in text
+    assert "model_code_path: mlflow_point.py" in text
 
 
 def test_sigterm_ends_the_job_promptly_and_leaves_nothing_registered(

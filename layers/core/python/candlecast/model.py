@@ -114,7 +114,7 @@ def fit(
     if "symbol" in rows:
         if symbol is None:
             raise BadRequest("rows of several symbols need the symbol to fit a model for.")
-        common = common or fit_common(rows, family=family, parameters=parameters, seed=seed, threads=threads)
+        common = common or fit_point(rows, family=family, parameters=parameters, seed=seed, threads=threads)
         own = rows[rows["symbol"] == symbol]
     sample = _Sample.of(own)
     point = families.fit(family, sample.matrix, sample.target, seed=seed, threads=threads, parameters=parameters)
@@ -140,7 +140,7 @@ def fit(
     return Model(point, Intervals.fit(sample.matrix, sample.volatility, sample.returns, coverage), manifest)
 
 
-def fit_common(
+def fit_point(
     rows: pd.DataFrame,
     *,
     family: Family = "lightgbm",
@@ -148,7 +148,7 @@ def fit_common(
     seed: int = 7,
     threads: int = 1,
 ) -> Point:
-    """The part of a pooled model that all symbols share. *rows*: as of :func:`fit`, of all symbols.
+    """The point alone, without an interval: of all rows alike, those of several symbols too. Arguments as :func:`fit`.
 
     Raises TooLittleData with fewer than MINIMUM_HOURS rows without nulls.
     """
