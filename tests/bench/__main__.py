@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 from rich.console import Console
 
-from tests.bench import backfill, gateway
+from tests.bench import backfill, gateway, shard
 
 app = typer.Typer(help="Benchmarks on the deployed local stack (`make demo` or `make up` and `make deploy` first).")
 
@@ -20,6 +20,12 @@ def gateway_row(requests: int = 200) -> None:
 def backfill_row(months: int | None = None) -> None:
     """A backfill of recorded BTC against stand-ins: candles per second of the client's own CPU, requests per object."""
     Console(highlight=False).print(backfill.measure(months))
+
+
+@app.command("shard")
+def shard_row(symbols: int = 400) -> None:
+    """The hourly run for 400 symbols on this machine: a shard's memory, and requests per symbol."""
+    Console(highlight=False).print(shard.measure(symbols))
 
 
 @app.callback()

@@ -104,26 +104,26 @@ class Store:
     """A running store."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self.url = url
 
     def client(self) -> Any:
         """A boto3 client of it, which signs and checks as against S3."""
         config = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1})
         return boto3.client(
-            "s3", endpoint_url=self._url, region_name="eu-central-1", config=config,
+            "s3", endpoint_url=self.url, region_name="eu-central-1", config=config,
             aws_access_key_id="test", aws_secret_access_key="test",
         )  # fmt: skip
 
     def requests(self) -> list[tuple[str, str]]:
         """(method, key) of each request, in their order."""
-        return [(method, key) for method, key in httpx.get(f"{self._url}/_requests").json()]
+        return [(method, key) for method, key in httpx.get(f"{self.url}/_requests").json()]
 
     def etags(self) -> dict[str, str]:
-        etags: dict[str, str] = httpx.get(f"{self._url}/_etags").json()
+        etags: dict[str, str] = httpx.get(f"{self.url}/_etags").json()
         return etags
 
     def forget_requests(self) -> None:
-        httpx.delete(f"{self._url}/_requests")
+        httpx.delete(f"{self.url}/_requests")
 
 
 @contextmanager
