@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta, timezone
 from typing import Any
+from unittest.mock import Mock
 
+import numpy as np
 import pytest
 
 from candlecast import candles, hours
@@ -136,6 +138,17 @@ def test_of_a_range_that_reaches_beyond_its_newest_candles_it_gives_what_it_has(
     table = served(market, "kraken", NOON - 900 * HOUR, NOON)
     assert table["open_time"].iloc[-1] == NOON - HOUR
     assert missing(table, NOON - 900 * HOUR, NOON) == list(hours.span(NOON - 900 * HOUR, NOON - KRAKEN_REACH * HOUR))
+
+
+def test_an_exchange_that_answers_with_another_time_is_not_asked_for_ever(
+    market: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = np.array([[1e12, 1, 1, 1, 1, 1]])
+    asked = Mock(return_value=old)
+    monkeypatch.setattr("candlecast.exchange.Client.page", asked)
+
+    assert served(market, "binance", NOON - 2500 * HOUR, NOON).empty
+    assert asked.call_count == 3
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

@@ -47,21 +47,19 @@ def fetch(exchange: Exchange, symbol: str, start: datetime, end: datetime, setti
     """Candles that opened in [start, end), aware and on the hour, as this one exchange gives them.
 
     Unchecked: hours may be missing or repeated, and the last candle may still be open. An exchange that serves only its
-    newest candles gives those that lie in the range. An exchange that rests is asked once and not again.
+    newest candles gives those that lie in the range. A resting exchange has one attempt to show that it is back.
     Raises ExchangeThrottled or ExchangeUnavailable when asking again later may help, ExchangeRefused when the exchange
     will not serve us, the symbol or any hour of the range, BadSettings when it cannot be asked at all.
     """
     began = monotonic()
     with leased(exchange, settings) as client:
-        attempts = 1 if client.traffic.rests else settings.attempts
         try:
-            rows = _paged(client, symbol, start, end, attempts)
+            rows = _paged(client, symbol, start, end, settings.attempts)
         except Fault as fault:
             if fault.blame is not Blame.REQUEST:
                 rest = max(fault.wait, settings.rest_seconds)
                 client.traffic.failed(rest, certain=fault.blame is Blame.EXCHANGE)
             raise fault.error from fault
-        client.traffic.served()
         requests = client.requests
     return Fetched(_table(exchange, rows), exchange, requests, monotonic() - began)
 
@@ -86,7 +84,8 @@ def _paged(client: Client, symbol: str, start: datetime, end: datetime, attempts
             raise Fault(_out_of_reach(client, symbol, end), Blame.REQUEST)
         pages.append(answer[(opened >= pd.Timestamp(start)) & (opened < pd.Timestamp(end))])
         # A page that ends early goes on behind its last candle; an empty one is a hole, or the end of what there is.
-        cursor = hours.floor(opened.max().to_pydatetime()) + hours.HOUR if len(answer) else window_end
+        ahead = opened[opened >= pd.Timestamp(cursor)]
+        cursor = hours.floor(ahead.max().to_pydatetime()) + hours.HOUR if len(ahead) else window_end
     return np.concatenate(pages)
 
 
@@ -100,15 +99,19 @@ def _out_of_reach(client: Client, symbol: str, end: datetime) -> ExchangeRefused
 def _patiently(client: Client, symbol: str, start: datetime, end: datetime, attempts: int) -> Rows:
     """A page of the candles of [start, end), asked for again after passing faults."""
     since, count = round(start.timestamp() * 1000), -((start - end) // hours.HOUR)
+    attempts = 1 if client.traffic.rests else attempts
     for attempt in range(1, attempts + 1):
         try:
-            return client.page(symbol, since, count)
+            page = client.page(symbol, since, count)
         except Fault as fault:
             jitter = random.uniform(0.5, 1)  # noqa: S311 (spreads, guards nothing)
             pause = max(fault.wait, jitter * min(_FIRST_PAUSE * 2 ** (attempt - 1), _LONGEST_PAUSE))
             if not fault.again or attempt == attempts or pause > LONGEST_WAIT:
                 raise
             throttled = fault.throttled
+        else:
+            client.traffic.served()
+            return page
         if throttled:
             client.traffic.hold(pause)  # for every thread: the limit is the exchange's, not the client's
         else:
