@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta, timezone
 from typing import Any
-from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from candlecast import candles, hours
 from candlecast.errors import ExchangeRefused
 from candlecast.exchange_clients import DIALECTS as KNOWN
+from candlecast.exchange_clients import Rows
 from candlecast.hours import HOUR
 from tests.adapters.exchanges import (
     DIALECTS,
@@ -143,12 +143,16 @@ def test_of_a_range_that_reaches_beyond_its_newest_candles_it_gives_what_it_has(
 def test_an_exchange_that_answers_with_another_time_is_not_asked_for_ever(
     market: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old = np.array([[1e12, 1, 1, 1, 1, 1]])
-    asked = Mock(return_value=old)
-    monkeypatch.setattr("candlecast.exchange.Client.page", asked)
+    asked = []
+
+    def page(_client: object, _symbol: str, since: int, _count: int) -> Rows:
+        asked.append(since)
+        return np.array([[1e12, 1, 1, 1, 1, 1]])
+
+    monkeypatch.setattr("candlecast.exchange.Client.page", page)
 
     assert served(market, "binance", NOON - 2500 * HOUR, NOON).empty
-    assert asked.call_count == 3
+    assert len(asked) == 3
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
