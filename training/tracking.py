@@ -76,13 +76,13 @@ class Run:
         signature = infer_signature(sample, point.predict(sample.to_numpy("float64")))
         with tempfile.TemporaryDirectory() as folder:
             for path, content in point.parts().items():
-                file = Path(folder, path)
+                file = Path(folder, "parts", path)
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_bytes(content)
             logged = mlflow.pyfunc.log_model(
                 name="model",
                 python_model=str(Path(__file__).with_name("mlflow_point.py")),  # its code, not a pickle of it
-                artifacts={"parts": folder},
+                artifacts={"parts": str(Path(folder, "parts"))},
                 model_config={"family": point.family},
                 signature=signature,
                 input_example=sample,

@@ -146,7 +146,7 @@ def test_mlflow_keeps_the_model_with_its_signature_and_the_plots(second: Outcome
     described = next(entry["Key"] for entry in stored if entry["Key"].endswith("/MLmodel"))
     text = bucket.get_object(Bucket=BUCKET, Key=described)["Body"].read().decode()
     assert "signature" in text
-    assert "model_code_path: mlflow_point.py" in text
+    assert "loader_module: mlflow.pyfunc.loaders.code_model" in text  # its code is kept, not a pickle of it
 
 
 def test_sigterm_ends_the_job_promptly_and_leaves_nothing_registered(

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -22,9 +22,6 @@ from candlecast.families import Family, Matrix, Parameters, Point
 from candlecast.features import FEATURES, NAMES
 from candlecast.intervals import Intervals
 from candlecast.windows import Series
-
-if TYPE_CHECKING:
-    from lightgbm import Booster
 
 SCHEMA_VERSION = 1
 MINIMUM_HOURS = 500
@@ -56,12 +53,6 @@ class Model:
     def version(self) -> str:
         """The registered version, or `unregistered` before there is one."""
         return str(self.manifest.get("version", "unregistered"))
-
-    @property
-    def booster(self) -> Booster:
-        """The trees in LightGBM's library. Raises AttributeError for a pooled or a linear point."""
-        booster: Booster = getattr(self.point, "booster")  # noqa: B009 (not every point has one)
-        return booster
 
     def forecast(self, features: pd.DataFrame) -> pd.DataFrame:
         """The forecast of the hour after each row's candle.
