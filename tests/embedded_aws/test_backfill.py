@@ -30,8 +30,7 @@ def handler(event, context):
             return {"parts": [
                 {"time": plan["time"], "symbols": [plan["symbol"]], "start": month, "end": month} for month in months
             ]}
-        return {"symbols": [{"symbol": symbol, "time": plan["time"], "since": "2026-01-01T00:00:00Z"}
-                            for symbol in plan.get("symbols", ["BTC-USDT"])]}
+        return {"symbols": [{"symbol": symbol, "time": plan["time"]} for symbol in plan.get("symbols", ["BTC-USDT"])]}
     (symbol,) = event["symbols"]
     if symbol == "GONE-USDT" and event["start"].startswith("2026-02"):
         raise ExchangeRefused("GONE-USDT is served by nobody")
@@ -86,7 +85,7 @@ def test_a_part_that_fails_is_named_and_stops_neither_months_nor_symbols(emulato
     assert ended["cause"] == (
         "2 of 7 parts failed; all others are stored, and the next run asks for these again. "
         "GONE-USDT from 2026-02-01T00:00:00Z: ExchangeRefused: GONE-USDT is served by nobody; "
-        "LOST-USDT from 2026-01-01T00:00:00Z: BadEvent: LOST-USDT: not configured"
+        "LOST-USDT from its beginning: BadEvent: LOST-USDT: not configured"
     )
     events = states.get_execution_history(executionArn=ended["executionArn"], maxResults=1000)["events"]
     told = [e["stateExitedEventDetails"] for e in events if e["type"] == "PassStateExited"]
