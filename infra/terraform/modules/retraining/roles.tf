@@ -85,13 +85,13 @@ resource "aws_iam_role_policy" "training" {
         Effect    = "Allow"
         Action    = ["s3:ListBucket"]
         Resource  = [var.retraining.bucket.arn]
-        Condition = { StringLikeIfExists = { "s3:prefix" = ["features/*", "models/*", "mlflow/*"] } }
+        Condition = { StringLikeIfExists = { "s3:prefix" = ["candles/*", "features/*", "models/*", "mlflow/*"] } }
       },
       {
-        Sid      = "ReadFeaturesAndModels"
+        Sid      = "ReadHistoryAndModels"
         Effect   = "Allow"
         Action   = ["s3:GetObject"]
-        Resource = ["${var.retraining.bucket.arn}/features/*", "${var.retraining.bucket.arn}/models/*"]
+        Resource = [for kind in ["candles", "features", "models"] : "${var.retraining.bucket.arn}/${kind}/*"]
       },
       {
         Sid      = "KeepTheRegistry"
