@@ -184,24 +184,37 @@ class Lake:
 
     def _put(self, dataset: Name, key: str, table: pd.DataFrame, expected: str | None) -> str | None:
         """Writes the object if it still is as expected: its new ETag, or None when it is not."""
-        client = _ConditionalPut(self._client, expected)
-        # numbers hardly repeat: dictionaries of them only cost time and space
-        wr.s3.to_parquet(
-            table,
-            f"s3://{self._bucket}/{key}",
-            index=False,
-            compression="zstd",
-            use_threads=False,
-            dtype={name: "string" for name, kind in DATASETS[dataset].columns.items() if kind == "object"},
-            pyarrow_additional_kwargs={
-                "coerce_timestamps": "us",
-                "version": "2.6",
-                "flavor": None,
-                "use_dictionary": False,
-            },
-            boto3_session=cast("boto3.Session", client),
-        )
-        return client.etag
+        condition: dict[str, Any] = {"IfNoneMatch": "*"} if expected is None else {"IfMatch": expected}
+        body = encoded(dataset, table)
+        try:
+            return self._client.put_object(Bucket=self._bucket, Key=key, Body=body, **condition)["ETag"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _LOST_THE_RACE | _ABSENT:
+                return None
+            raise _unavailable(key, error) from error
+        except BotoCoreError as error:
+            raise _unavailable(key, error) from error
+
+
+def encoded(dataset: Name, table: pd.DataFrame) -> bytes:
+    """The Parquet object that holds a conformed table, as awswrangler writes it."""
+    kept = _Kept()
+    wr.s3.to_parquet(
+        table,
+        "s3://nowhere/object.parquet",
+        index=False,
+        compression="zstd",
+        use_threads=False,
+        dtype={name: "string" for name, kind in DATASETS[dataset].columns.items() if kind == "object"},
+        pyarrow_additional_kwargs={
+            "coerce_timestamps": "us",
+            "version": "2.6",
+            "flavor": None,
+            "use_dictionary": False,  # numbers hardly repeat: dictionaries of them cost time and space
+        },
+        boto3_session=cast("boto3.Session", kept),
+    )
+    return kept.body
 
 
 def _table(body: bytes) -> pd.DataFrame:
@@ -214,29 +227,20 @@ def _extension_type(kind: pa.DataType) -> pd.BooleanDtype | None:
     return pd.BooleanDtype() if pa.types.is_boolean(kind) else None
 
 
-class _ConditionalPut:
-    """Session and client in one, for a single write by awswrangler.
+class _Kept:
+    """Session and client in one, for a single write by awswrangler: it keeps the body instead of sending it.
 
-    awswrangler would make a client per call, keep the new ETag to itself, and after a failed condition put a second
-    time when its file object is collected: whenever that is. Here a lost race ends as a write without ETag.
+    awswrangler puts without conditions, and after a failure a second time when its file object is collected: whenever
+    that is.
     """
 
-    def __init__(self, client: S3Client, expected: str | None) -> None:
-        self._client = client
-        self._condition: dict[str, Any] = {"IfNoneMatch": "*"} if expected is None else {"IfMatch": expected}
-        self.etag: str | None = None
+    body = b""
 
-    def client(self, **_: Any) -> _ConditionalPut:
+    def client(self, **_: Any) -> _Kept:
         return self
 
     def put_object(self, **request: Any) -> None:
-        try:
-            self.etag = self._client.put_object(**request, **self._condition)["ETag"]
-        except ClientError as error:
-            if error.response["Error"]["Code"] not in _LOST_THE_RACE | _ABSENT:
-                raise _unavailable(request["Key"], error) from error
-        except BotoCoreError as error:
-            raise _unavailable(request["Key"], error) from error
+        self.body = request["Body"]
 
 
 def _unavailable(key: str, error: Exception) -> LakeUnavailable:
