@@ -5,7 +5,8 @@ from __future__ import annotations
 import typer
 from rich.console import Console
 
-from tests.bench import backfill, gateway, shard
+from candlecast.settings import Family
+from tests.bench import backfill, gateway, placebo, recipe, shard
 
 app = typer.Typer(help="Benchmarks on the deployed local stack (`make demo` or `make up` and `make deploy` first).")
 
@@ -26,6 +27,18 @@ def backfill_row(months: int | None = None) -> None:
 def shard_row(symbols: int = 400) -> None:
     """The hourly run for 400 symbols on this machine: a shard's memory, and requests per symbol."""
     Console(highlight=False).print(shard.measure(symbols))
+
+
+@app.command("recipe")
+def recipe_row(family: Family | None = None, symbol: str | None = None) -> None:
+    """Skill of the shipped recipe on the recorded markets, 2022-01..2024-03, alone and pooled: some minutes."""
+    Console(highlight=False, width=200).print(recipe.measure(family, symbol))
+
+
+@app.command("placebo")
+def placebo_row(seeds: int = 50) -> None:
+    """How often skill is found where there is none: BTC's outcomes shuffled in blocks."""
+    Console(highlight=False).print(placebo.measure(seeds))
 
 
 @app.callback()
