@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from candlecast import hours
+from candlecast.cli.backfill import Machine, Request, table, watch
 from localstack.demo.deployed import Answer, Deployed, StageFailed
 from localstack.demo.scenario import AFTER_DAYS, DAY, QUIET_DAYS, Scenario
 
@@ -38,17 +39,15 @@ class Demo:
         self.played = Played()
 
     def backfill(self) -> None:
-        """History by the ingest function, a quarter of a year per call, oldest first: features chain."""
+        """History by the backfill state machine, month by month, as `candlecast backfill` starts and shows it."""
         first, last = self.scenario.history_start, self.scenario.replay_start
         self._set_clock(last)
-        with self._bar("candles", int((last - first) / hours.HOUR)) as (bar, task):
-            start = first
-            while start < last:
-                end = min(start + 90 * DAY, last)
-                payload = {"time": hours.text(last), "start": hours.text(start), "end": hours.text(end)}
-                self.stack.invoke("ingest", payload | {"symbols": [self.scenario.symbol]})
-                bar.advance(task, (end - start) / hours.HOUR)
-                start = end
+        machine = Machine(self.stack.states, self.stack.outputs["backfill_state_machine_arn"])
+        request = Request(symbols=(self.scenario.symbol,), since=first, until=last, time=last)
+        ended = watch(machine, machine.start(request)[0], self.console)
+        if ended.problem:
+            raise StageFailed(f"the backfill ended {ended.problem}")
+        self.console.print(table(ended))
 
     def train(self, payload: dict[str, Any]) -> None:
         """A run of the retraining state machine, started as an operator would from the console."""

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from candlecast import errors
+from candlecast.cli.backfill import SUMMARY
 from tests.infra.conftest import Stack
 
 HISTORY_LIMIT = 25_000
@@ -109,3 +110,8 @@ def test_a_long_history_fits_into_one_execution_even_if_everything_is_retried(mo
     tries = 1 + sum(retrier["MaxAttempts"] for retrier in month["States"][month["StartAt"]]["Retry"])
     months = 20 * 12
     assert months * (EVENTS_OF_A_PART + tries * EVENTS_OF_A_TRY) < HISTORY_LIMIT
+
+
+def test_the_command_line_finds_the_summary_by_its_states_name(machine: dict[str, Any]) -> None:
+    assert SUMMARY in machine["States"]
+    assert machine["States"][SUMMARY]["Next"] == "Did every part succeed?"
