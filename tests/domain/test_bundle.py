@@ -2,6 +2,7 @@ import gzip
 import hashlib
 import io
 import json
+import re
 import tarfile
 from collections.abc import Callable
 
@@ -12,7 +13,7 @@ from candlecast import bundle, model
 from candlecast.errors import BadBundle
 from candlecast.model import Model
 
-EXTRA = {"version": "7", "data_fingerprint": "ab" * 32, "metrics": {"skill": 0.011}}
+EXTRA = {"version": "7", "data_sha256": "ab" * 32, "metrics": {"skill": 0.011}}
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,7 @@ def test_a_loaded_model_forecasts_what_the_fitted_one_does(fitted: Model, packed
     pd.testing.assert_frame_equal(loaded.forecast(rows.tail(99)), fitted.forecast(rows.tail(99)), check_exact=True)
     assert loaded.version == "7"
     assert loaded.manifest["metrics"] == {"skill": 0.011}
-    assert loaded.manifest["data_fingerprint"] == "ab" * 32
+    assert loaded.manifest["data_sha256"] == "ab" * 32
 
 
 def test_equal_models_make_equal_bytes(rows: pd.DataFrame, packed: bytes) -> None:
@@ -86,16 +87,22 @@ def changed_manifest(**changes: object) -> Callable[[dict[str, bytes]], dict[str
         (lambda parts: parts | {"calibration.json": b"{}"}, "calibration.json is not the one"),
         (
             lambda parts: {name: parts[name] for name in ("manifest.json", "model.txt")},
-            "holds manifest.json, calibration.json and a model",
+            "holds manifest.json, calibration.json and the model",
         ),
-        (lambda parts: {name: parts[name] for name in parts if name != "model.txt"}, "calibration.json and a model"),
-        (lambda parts: parts | {"../../etc/cron.d/evil": b"x"}, "../../etc/cron.d/evil is not the one"),
-        (lambda parts: parts | {"model.pkl": b"x"}, "model.pkl is not the one"),
+        (
+            lambda parts: {name: parts[name] for name in parts if name != "model.txt"},
+            "the model's parts, this one calibration.json, manifest.json",
+        ),
+        (lambda parts: parts | {"../../etc/cron.d/evil": b"x"}, "the model's parts, not '../../etc/cron.d/evil'"),
+        (lambda parts: parts | {"model.pkl": b"x"}, "the model's parts, not 'model.pkl'"),
         (lambda parts: parts | {"manifest.json": b"not json"}, "manifest.json of the model bundle is no JSON"),
         (lambda parts: parts | {"manifest.json": b"[]"}, "manifest.json of the model bundle is no JSON object"),
-        (changed_manifest(schema_version=99), "has schema 99, this code reads 1"),
+        (changed_manifest(schema_version=99), "has schema 99, this code reads 2"),
         (changed_manifest(features=[{"name": "rsi", "warm_up": 14}]), "trained on other features"),
-        (changed_manifest(shrinkage=None, sha256={}), "calibration.json is not the one"),
+        (changed_manifest(sha256={}), "not hold the parts that its manifest names"),
+        (changed_manifest(sha256=None), "not hold the parts that its manifest names"),
+        (changed_manifest(shrinkage=None, coverage="0.8"), "manifest lacks shrinkage and coverage"),
+        (lambda parts: parts | {"more.txt": b"x"}, "not hold the parts that its manifest names"),
         (lambda parts: parts | {"model.txt": b"\0" * (bundle.LARGEST + 1)}, "unpacks to more than"),
     ],
 )
@@ -128,3 +135,51 @@ def consistent(parts: dict[str, bytes], name: str, content: bytes) -> dict[str, 
 def test_a_part_that_does_not_parse_is_refused(packed: bytes, name: str, content: bytes) -> None:
     with pytest.raises(BadBundle, match="cannot be read"):
         bundle.from_bundle(pack(consistent(unpack(packed), name, content)), None)
+
+
+def bundle_of_schema_1() -> bytes:
+    """As the first candlecast wrote them: a scale without levels, and quantiles that stayed as fitted."""
+    parts = {
+        "model.txt": b"tree\nversion=v4\nnum_class=1\n",
+        "calibration.json": json.dumps(
+            {
+                "lower": -1.71,
+                "scale": {"coefficients": [0.1] * 47, "highest": 1.2, "lowest": -1.4},
+                "sizes": [0.01 * place for place in range(101)],
+                "upper": 1.68,
+            }
+        ).encode(),
+    }
+    manifest = {
+        "coverage": 0.8,
+        "data_sha256": "ab" * 32,
+        "features": [{"name": "scaled_return_0", "warm_up": 513}],
+        "libraries": {"lightgbm": "4.6.0", "numpy": "2.2.6", "pandas": "2.3.3", "python": "3.12.11"},
+        "metrics": {"skill": 0.011},
+        "parameters": {"objective": "regression_l1"},
+        "schema_version": 1,
+        "sha256": {name: sha256(content) for name, content in parts.items()},
+        "shrinkage": 0.5,
+        "symbol": "BTC-USDT",
+        "training": {"end": "2026-10-01T00:00:00Z", "hours": 26000, "start": "2023-10-01T00:00:00Z"},
+        "version": "3",
+    }
+    return pack({"manifest.json": json.dumps(manifest).encode(), **parts})
+
+
+def test_a_bundle_of_schema_1_is_told_from_a_damaged_one_and_says_what_to_do() -> None:
+    with pytest.raises(
+        BadBundle, match=r"schema 1, of an earlier candlecast.*the baseline serves: train a new version"
+    ):
+        bundle.from_bundle(bundle_of_schema_1(), None)
+
+
+def test_the_manifest_tells_what_the_model_is_and_comes_from(packed: bytes) -> None:
+    manifest = json.loads(unpack(packed)["manifest.json"])
+    assert manifest["schema_version"] == 2
+    assert manifest["features"][8] == {"name": "momentum_6", "measure": "momentum", "hours": 6, "warm_up": 513}
+    assert {"start", "end", "hours"} == manifest["training"].keys()
+    assert {"python", "numpy", "pandas", "lightgbm"} <= manifest["libraries"].keys()
+    assert re.fullmatch("[0-9a-f]{64}", manifest["code_sha256"])
+    assert manifest["calibration"] == {"hours": 2160, "rate": 0.01}
+    assert {"data_sha256", "metrics", "version", "family", "parameters", "coverage", "shrinkage"} <= manifest.keys()

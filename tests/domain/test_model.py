@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from candlecast import features, labels, model
-from candlecast.errors import TooLittleData
+from candlecast.errors import BadRequest, TooLittleData
 from candlecast.model import Model
 
 Recorded = Callable[..., pd.DataFrame]
@@ -53,8 +53,9 @@ def test_a_forecast_is_sound(fitted: Model, rows: pd.DataFrame) -> None:
 
 
 def test_one_row_alone_gets_the_forecast_it_has_among_others(fitted: Model, rows: pd.DataFrame) -> None:
-    together = fitted.forecast(rows.tail(50))
-    alone = fitted.forecast(rows.tail(1))
+    unsettled = rows.drop(columns="target_return")
+    together = fitted.forecast(unsettled.tail(50))
+    alone = fitted.forecast(unsettled.tail(1))
     pd.testing.assert_frame_equal(alone, together.tail(1), check_exact=True)
 
 
@@ -122,3 +123,51 @@ def test_skill_on_a_recorded_market(recorded: Recorded) -> None:
         made.append(fitted.forecast(test).assign(target_return=test["target_return"]))
     walk = pd.concat(made)
     assert skill(walk, walk["target_return"]) > 0.004
+
+
+@pytest.fixture(scope="module")
+def two_symbols(rows: pd.DataFrame) -> pd.DataFrame:
+    """The market, and the same one upside down under another name."""
+    turned = rows.assign(target_return=-rows["target_return"], symbol="ETH-USDT")
+    return pd.concat([rows.assign(symbol="BTC-USDT"), turned]).sort_values(["open_time", "symbol"], ignore_index=True)
+
+
+def test_a_pooled_model_is_half_the_symbols_own_and_half_everyones(
+    rows: pd.DataFrame, two_symbols: pd.DataFrame
+) -> None:
+    known = two_symbols[two_symbols["open_time"] < rows["open_time"].iloc[2500]]
+    pooled = model.fit(known, symbol="BTC-USDT", coverage=0.8, shrinkage=1.0)
+    alone, common = fit(rows.head(2500), shrinkage=1.0), model.fit_point(known)
+    asked = rows.tail(100)
+    matrix = asked[list(features.NAMES)].to_numpy("float64")
+    medians = (alone.point.predict(matrix) + common.predict(matrix)) / 2
+    np.testing.assert_allclose(pooled.forecast(asked)["predicted_return"], medians * asked["volatility"])
+    assert pooled.manifest["pooled"] == ["BTC-USDT", "ETH-USDT"]
+    assert pooled.manifest["training"] == alone.manifest["training"]
+    assert pooled.intervals == alone.intervals
+
+
+def test_a_common_point_may_be_given(two_symbols: pd.DataFrame) -> None:
+    common = model.fit_point(two_symbols)
+    given = model.fit(two_symbols, symbol="BTC-USDT", coverage=0.8, shrinkage=0.5, common=common)
+    made = model.fit(two_symbols, symbol="BTC-USDT", coverage=0.8, shrinkage=0.5)
+    assert given.point.parts() == made.point.parts()
+
+
+def test_rows_of_several_symbols_need_the_one_to_forecast(two_symbols: pd.DataFrame) -> None:
+    with pytest.raises(BadRequest, match="need the symbol"):
+        model.fit(two_symbols, coverage=0.8, shrinkage=0.5)
+
+
+def test_contributions_are_shares_of_what_is_served(fitted: Model, rows: pd.DataFrame) -> None:
+    some = rows.tail(20)
+    matrix, volatility = some[list(features.NAMES)].to_numpy("float64"), some["volatility"].to_numpy("float64")
+    shares = fitted.contributions(matrix, volatility)
+    np.testing.assert_allclose(shares.sum(axis=1), fitted.forecast(some)["predicted_return"], atol=1e-12)
+
+
+def test_arrays_and_tables_get_the_same_forecast(fitted: Model, rows: pd.DataFrame) -> None:
+    some = rows.tail(20)
+    arrays = fitted.forecast_matrix(some[list(features.NAMES)].to_numpy("float64"), some["volatility"].to_numpy())
+    for name, values in arrays._asdict().items():
+        np.testing.assert_array_equal(values, fitted.forecast(some.drop(columns="target_return"))[name])

@@ -1,6 +1,7 @@
 """The model bundle: model.tar.gz with manifest.json, calibration.json and the parts of the point forecast's family.
 
-Equal models make equal bytes. Nothing in it can run: no pickle, members are read by name and never unpacked to disk.
+Equal models make equal bytes. Nothing in it can run: texts and JSON, no pickle, read by name and never unpacked to
+disk. The manifest names every other part with its sha256.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import gzip
 import hashlib
 import io
 import json
+import re
 import tarfile
 import zlib
 from collections.abc import Mapping
@@ -16,19 +18,27 @@ from typing import Any
 
 from candlecast import families
 from candlecast.errors import BadBundle
-from candlecast.features import FEATURES
 from candlecast.intervals import Intervals
-from candlecast.model import SCHEMA_VERSION, Model
+from candlecast.model import SCHEMA_VERSION, Model, declarations
 
 MANIFEST, CALIBRATION = "manifest.json", "calibration.json"
 LARGEST = 64 * 2**20
 """Bytes, unpacked: hundreds of times what a model takes, and far below a function's memory."""
 _REMEDY = "train a new version, or roll back to another one"
+_PART = re.compile(r"([a-z_]+/)?[a-z_]+\.(json|txt)")
+_EARLIER = {1}
+_NEEDED: Mapping[str, type | tuple[type, ...]] = {
+    "shrinkage": (int, float),
+    "coverage": (int, float),
+    "training": dict,
+    "family": str,
+}
+"""What serving takes from the manifest."""
 
 
 def to_bundle(model: Model, extra: Mapping[str, Any]) -> bytes:
-    """The bundle of *model*; *extra* goes into its manifest: version, data_fingerprint, metrics and the like (JSON)."""
-    parts = {**model.point.parts(), CALIBRATION: _json(model.intervals.record())}
+    """The bundle of *model*; *extra* goes into its manifest: version, data_sha256, metrics and the like (JSON)."""
+    parts = {CALIBRATION: _json(model.intervals.record()), **dict(sorted(model.point.parts().items()))}
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in parts.items()}
     manifest = _json({**model.manifest, **extra, "sha256": hashes})
     packed = io.BytesIO()
@@ -49,13 +59,12 @@ def from_bundle(content: bytes, sha256: str | None) -> Model:
     if sha256 is not None and found != sha256:
         raise BadBundle(f"the model bundle's sha256 is {found}, not {sha256} as registered; {_REMEDY}.")
     parts = _parts(content)
-    manifest = _object(parts[MANIFEST], MANIFEST)
+    manifest = _object(parts.pop(MANIFEST), MANIFEST)
     _check(manifest, parts)
     try:
-        intervals = Intervals.from_record(_object(parts[CALIBRATION], CALIBRATION))
-        own = {name: part for name, part in parts.items() if name not in (MANIFEST, CALIBRATION)}
-        point = families.read(manifest["family"], own)
-    except (KeyError, TypeError, ValueError) as error:
+        intervals = Intervals.from_record(_object(parts.pop(CALIBRATION), CALIBRATION))
+        point = families.read(manifest["family"], parts)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise BadBundle(f"the model bundle cannot be read ({error}); {_REMEDY}.") from None
     return Model(point, intervals, manifest)
 
@@ -68,26 +77,36 @@ def _parts(content: bytes) -> dict[str, bytes]:
             raise BadBundle(f"the model bundle is cut off or unpacks to more than {LARGEST} bytes; {_REMEDY}.")
         with tarfile.open(fileobj=io.BytesIO(unpacked), mode="r:") as archive:
             files = {member.name: archive.extractfile(member) for member in archive.getmembers() if member.isreg()}
-            if not {MANIFEST, CALIBRATION} < set(files):
-                raise BadBundle(f"a model bundle holds {MANIFEST}, {CALIBRATION} and a model; {_REMEDY}.")
-            return {name: file.read() for name, file in files.items() if file}
+            parts = {name: file.read() for name, file in files.items() if file}
     except (zlib.error, tarfile.TarError) as error:
         raise BadBundle(f"the model bundle is no tar.gz ({error}); {_REMEDY}.") from None
+    strange = sorted(name for name in parts if not _PART.fullmatch(name))
+    if strange or not {MANIFEST, CALIBRATION} < parts.keys():
+        named = f"not {strange[0]!r}" if strange else f"this one {', '.join(sorted(parts)) or 'nothing'}"
+        raise BadBundle(f"a model bundle holds {MANIFEST}, {CALIBRATION} and the model's parts, {named}; {_REMEDY}.")
+    return parts
 
 
 def _check(manifest: dict[str, Any], parts: Mapping[str, bytes]) -> None:
     schema = manifest.get("schema_version")
+    if schema in _EARLIER:
+        raise BadBundle(
+            f"the model bundle has schema {schema}, of an earlier candlecast, and its interval cannot be carried on;"
+            f" until then the baseline serves: {_REMEDY} of schema {SCHEMA_VERSION}."
+        )
     if schema != SCHEMA_VERSION:
         raise BadBundle(f"the model bundle has schema {schema!r}, this code reads {SCHEMA_VERSION}; {_REMEDY}.")
-    hashes = manifest.get("sha256", {})
-    for name in sorted({*parts, *hashes} - {MANIFEST}):
-        if name not in parts or hashes.get(name) != hashlib.sha256(parts[name]).hexdigest():
+    named = manifest.get("sha256")
+    if not isinstance(named, dict) or named.keys() != parts.keys():
+        raise BadBundle(f"the model bundle does not hold the parts that its manifest names; {_REMEDY}.")
+    for name, part in parts.items():
+        if named[name] != hashlib.sha256(part).hexdigest():
             raise BadBundle(f"{name} is not the one that the model bundle's manifest names; {_REMEDY}.")
-    declared = [{"name": feature.name, "warm_up": feature.warm_up} for feature in FEATURES]
-    if manifest.get("features") != declared:
+    if manifest.get("features") != declarations():
         raise BadBundle(f"the model was trained on other features than this code computes; {_REMEDY}.")
-    if not {"shrinkage", "coverage", "family"} <= manifest.keys():
-        raise BadBundle(f"the model bundle's manifest lacks its shrinkage, coverage or family; {_REMEDY}.")
+    lacking = [name for name, kind in _NEEDED.items() if not isinstance(manifest.get(name), kind)]
+    if lacking:
+        raise BadBundle(f"the model bundle's manifest lacks {' and '.join(lacking)}; {_REMEDY}.")
 
 
 def _json(value: Any) -> bytes:

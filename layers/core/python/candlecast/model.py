@@ -7,23 +7,27 @@ and a fit on all symbols' hours. What is served is a share (`shrinkage`) of it, 
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from candlecast import families, hours
+from candlecast import calibration, families, hours
 from candlecast.errors import BadRequest, TooLittleData
 from candlecast.families import Family, Matrix, Parameters, Point
 from candlecast.features import FEATURES, NAMES
-from candlecast.intervals import Intervals
+from candlecast.intervals import Intervals, Outcomes
 from candlecast.windows import Series
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MINIMUM_HOURS = 500
 """Rows without nulls that a fit needs."""
 _LARGEST_TARGET = 8.0  # volatilities; what lies beyond teaches only that tails are fat
@@ -58,22 +62,34 @@ class Model:
         """The forecast of the hour after each row's candle.
 
         *features*: open_time, volatility and the declared features, as features.compute gives them, in any order.
+        With target_return (null where it is not known), in order of time: then each row's interval has learnt from the
+        outcomes of the rows before it, all of them known when the row's candle closes; the point learns nothing.
         Returns open_time, predicted_return, lower_return, upper_return (simple returns) and probability_up, with the
         same index; all null but the time in rows where a feature or the volatility is unknown.
+        Raises BadRequest for rows with target_return that are not in strict order of time.
         """
         matrix, volatility, known = _inputs(features)
         results = np.full((len(Forecasts._fields), len(features)), np.nan)
         if known.any():
-            results[:, known] = self.forecast_matrix(matrix[known], volatility[known])
+            outcomes = _outcomes(features[known]) if "target_return" in features else None
+            results[:, known] = self.forecast_matrix(matrix[known], volatility[known], outcomes)
         columns = dict(zip(Forecasts._fields, results, strict=True))
         return pd.DataFrame({"open_time": features["open_time"], **columns}, index=features.index)
 
-    def forecast_matrix(self, matrix: Matrix, volatility: Series) -> Forecasts:
+    def forecast_matrix(self, matrix: Matrix, volatility: Series, outcomes: Outcomes | None = None) -> Forecasts:
         """The same from known values alone: *matrix* in the order of features.NAMES, one *volatility* per row."""
         median = self.point.predict(matrix) * volatility
         served = self.manifest["shrinkage"] * median
-        lower, upper = self.intervals.bounds(matrix, volatility, served)
-        return Forecasts(served, lower, upper, self.intervals.probability_up(matrix, volatility, median))
+        return Forecasts(served, *self.intervals.ranges(matrix, volatility, served, median, outcomes))
+
+    def settled(self, rows: pd.DataFrame) -> Self:
+        """The model whose interval has learnt from the outcomes of *rows*: features and target_return, by time.
+
+        Those it has learnt from before, in training or since, change nothing. Raises BadRequest as :meth:`forecast`.
+        """
+        matrix, volatility, known = _inputs(rows)
+        outcomes = _outcomes(rows[known])
+        return replace(self, intervals=self.intervals.settled(matrix[known], volatility[known], outcomes))
 
     def contributions(self, matrix: Matrix, volatility: Series) -> Matrix:
         """Each feature's share of predicted_return, per row; the last column is what no feature accounts for."""
@@ -114,7 +130,7 @@ def fit(
         "schema_version": SCHEMA_VERSION,
         "family": family,
         "pooled": sorted(rows["symbol"].unique()) if "symbol" in rows else None,
-        "features": [{"name": feature.name, "warm_up": feature.warm_up} for feature in FEATURES],
+        "features": declarations(),
         "training": {
             "start": hours.text(sample.times.min()),
             "end": hours.text(sample.times.max()),
@@ -123,12 +139,14 @@ def fit(
         "parameters": dict(point.parameters),
         "coverage": coverage,
         "shrinkage": shrinkage,
+        "calibration": {"hours": calibration.HOURS, "rate": calibration.RATE},
+        "code_sha256": code_sha256(),
         "libraries": {
             "python": ".".join(map(str, sys.version_info[:3])),
             **{name: import_module(name).__version__ for name in ("numpy", "pandas", *families.LIBRARIES[family])},
         },
     }
-    return Model(point, Intervals.fit(sample.matrix, sample.volatility, sample.returns, coverage), manifest)
+    return Model(point, Intervals.fit(sample.matrix, sample.volatility, sample.outcomes, coverage), manifest)
 
 
 def fit_point(
@@ -147,6 +165,21 @@ def fit_point(
     return families.fit(family, sample.matrix, sample.target, seed=seed, threads=threads, parameters=parameters)
 
 
+def declarations() -> list[dict[str, Any]]:
+    """The declared features in the order in which a model takes them, as a manifest has them."""
+    return [{"name": f.name, "measure": f.measure.__name__, "hours": f.hours, "warm_up": f.warm_up} for f in FEATURES]
+
+
+@cache
+def code_sha256() -> str:
+    """The version of this code: sha256 of the package's sources, by name."""
+    folder, digest = Path(__file__).parent, hashlib.sha256()
+    for file in sorted(folder.rglob("*.py")):
+        content = file.read_bytes()
+        digest.update(f"{file.relative_to(folder).as_posix()} {len(content)} ".encode() + content)
+    return digest.hexdigest()
+
+
 @dataclass(frozen=True)
 class _Sample:
     """The rows that a fit can use: features and return known."""
@@ -154,7 +187,7 @@ class _Sample:
     times: pd.Series
     matrix: Matrix
     volatility: Series
-    returns: Series
+    outcomes: Outcomes
     target: Series
     """Returns in volatilities."""
 
@@ -168,9 +201,10 @@ class _Sample:
                 f"{known.sum()} of {len(rows)} hours have every feature and a target; a fit needs {MINIMUM_HOURS}:"
                 " backfill a longer history."
             )
-        volatility, returns = volatility[known], returns[known]
-        target = np.clip(returns / volatility, -_LARGEST_TARGET, _LARGEST_TARGET)
-        return cls(rows["open_time"][known], np.ascontiguousarray(matrix[known]), volatility, returns, target)
+        volatility, times = volatility[known], rows["open_time"][known]
+        target = np.clip(returns[known] / volatility, -_LARGEST_TARGET, _LARGEST_TARGET)
+        outcomes = Outcomes(_target_hours(times), returns[known])
+        return cls(times, np.ascontiguousarray(matrix[known]), volatility, outcomes, target)
 
 
 def _inputs(features: pd.DataFrame) -> tuple[Matrix, Series, np.ndarray]:
@@ -178,3 +212,16 @@ def _inputs(features: pd.DataFrame) -> tuple[Matrix, Series, np.ndarray]:
     matrix = features[list(NAMES)].to_numpy("float64")
     volatility = features["volatility"].to_numpy("float64")
     return matrix, volatility, np.isfinite(matrix).all(axis=1) & np.isfinite(volatility)
+
+
+def _outcomes(rows: pd.DataFrame) -> Outcomes:
+    """What followed rows, checked to be in order of time."""
+    target_hours = _target_hours(rows["open_time"])
+    if (np.diff(target_hours) <= 0).any():
+        raise BadRequest("an interval learns from rows in strict order of time; sort them, one symbol's alone.")
+    return Outcomes(target_hours, rows["target_return"].to_numpy("float64"))
+
+
+def _target_hours(open_times: pd.Series) -> NDArray[np.int64]:
+    """The hours after candles, since 1970-01-01T00:00Z."""
+    return open_times.to_numpy("datetime64[us]").astype("datetime64[h]").astype("int64") + 1
