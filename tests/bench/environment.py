@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -46,5 +47,7 @@ def _python() -> Path:
         print(f"Installing what benchmarks are compared with into {ENVIRONMENT.name}", file=sys.stderr)
         subprocess.run([UV, "venv", "--quiet", "--clear", "--python", sys.executable, ENVIRONMENT], check=True)
         subprocess.run([UV, "pip", "sync", "--quiet", "--require-hashes", "--python", python, LOCK], check=True)
+        for stray in ENVIRONMENT.glob("lib/python*/site-packages/tests"):
+            shutil.rmtree(stray)  # a wheel carries its tests under this name, which would hide ours
         installed.write_text(wanted)
     return python

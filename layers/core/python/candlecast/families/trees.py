@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PART = "model.txt"
 MANY_HOURS = 100_000
 """Rows, those of several symbols, from which on trees may be larger."""
-_COMMON: Mapping[str, Any] = {
+COMMON: Mapping[str, Any] = {
     "objective": "regression_l1",
     "bagging_freq": 1,
     "max_bin": 63,
@@ -46,7 +46,7 @@ FOREST: Mapping[str, Any] = {
     "feature_fraction": 0.7,
     "bagging_fraction": 0.3,
 }
-_LEAF_HOURS = 500  # a leaf rests on this many hours at least; on a sixtieth of a history too short for that
+LEAF_HOURS = 500  # a leaf rests on this many hours at least; on a sixtieth of a history too short for that
 
 
 @dataclass(frozen=True)
@@ -80,14 +80,14 @@ def fit_boosted(matrix: Matrix, target: Series, seed: int, threads: int, paramet
     """Gradient boosting. *target*: returns in volatilities. The trees do not depend on *threads* (0: all cores)."""
     many = len(target) >= MANY_HOURS
     size = {"num_leaves": 15} if many else {}
-    size["min_data_in_leaf"] = 2 * _LEAF_HOURS if many else max(10, min(_LEAF_HOURS, len(target) // 60))
-    return _fit("lightgbm", matrix, target, {**_COMMON, **BOOSTED, **size, **parameters, "seed": seed}, threads)
+    size["min_data_in_leaf"] = 2 * LEAF_HOURS if many else max(10, min(LEAF_HOURS, len(target) // 60))
+    return _fit("lightgbm", matrix, target, {**COMMON, **BOOSTED, **size, **parameters, "seed": seed}, threads)
 
 
 def fit_forest(matrix: Matrix, target: Series, seed: int, threads: int, parameters: Parameters) -> Trees:
     """A random forest: the mean of larger trees, each on its own share of hours and features."""
-    leaf = max(10, min(_LEAF_HOURS // 2, len(target) // 60))
-    given = {**_COMMON, **FOREST, "min_data_in_leaf": leaf, **parameters, "seed": seed}
+    leaf = max(10, min(LEAF_HOURS // 2, len(target) // 60))
+    given = {**COMMON, **FOREST, "min_data_in_leaf": leaf, **parameters, "seed": seed}
     return _fit("random_forest", matrix, target, given, threads)
 
 
