@@ -13,7 +13,20 @@ ROOT = Path(__file__).parents[2]
 START = datetime(2025, 3, 1, tzinfo=UTC)
 """First replayed hour of every flow."""
 
-SYMBOLS = ["HOUR-USDT", "EVENT-USDT", "TWICE-USDT", "HTTP-USDT", "BTC-USDT", "DENY-USDT"]
+SYMBOLS = [
+    "HOUR-USDT", "SPARE-USDT", "LOST-USDT", "KEPT-USDT", "FILL-USDT", "EVENT-USDT", "TWICE-USDT", "HTTP-USDT",
+    "BTC-USDT", "DENY-USDT",
+]  # fmt: skip
+"""One for each flow on the simulated market; two to a shard: LOST and KEPT share one, nobody shares HOUR's."""
+
+RECORDED = {
+    "PAGE-USDT": "BTC-USDT",
+    "VALUE-USDT": "SOL-USDT",
+    "STORE-USDT": "DOGE-USDT",
+    "TWIN-USDT": "DOGE-USDT",
+    "NET-USDT": "ETH-USDT",
+}
+"""One for each family of faults, and of which symbol's recorded candles it is made. NET has a shard to itself."""
 
 
 def free_port() -> int:
@@ -24,14 +37,15 @@ def free_port() -> int:
 
 
 def derived_settings(state: Path) -> Path:
-    """The shipped settings with other ports and state, quick guards, and a symbol for each flow."""
+    """The shipped settings with other ports and state, quick guards, little patience, and a symbol for each flow."""
     document = configuration.read(ROOT / "settings.yaml")
     market = f"http://127.0.0.1:{free_port()}"
     document["environments"]["local"] |= {
         "endpoint": f"http://127.0.0.1:{free_port()}",
         "state": str(state),
-        "symbols": SYMBOLS,
-        "shard_size": 1,
+        "symbols": [*SYMBOLS, *RECORDED],
+        "shard_size": 2,
+        "telemetry": {"symbols_apart": 0},
         "drift": {
             "mode": "absolute",
             "window_hours": 24,
@@ -43,9 +57,13 @@ def derived_settings(state: Path) -> Path:
         "promotion": {"holdout_days": 10, "minimum_hours": 24},
         "training": {"evaluation_days": 60},
     }
-    document["environments"]["local"]["exchange"]["endpoints"] = {
-        "binance": f"{market}/binance",
-        "coinbase": f"{market}/coinbase",
+    exchanges = ["binance", "coinbase", "bitstamp"]
+    document["environments"]["local"]["exchange"] |= {
+        "order": exchanges,
+        "endpoints": {name: f"{market}/{name}" for name in exchanges},
+        "timeout_seconds": 1.5,
+        "attempts": 2,
+        "rest_seconds": 0,
     }
     file = state / "settings.yaml"
     file.parent.mkdir(parents=True, exist_ok=True)

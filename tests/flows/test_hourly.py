@@ -15,9 +15,8 @@ pytestmark = pytest.mark.timeout(900)
 
 def test_the_schedule_starts_ingest_and_the_stored_candles_start_predict(stack: Deployed) -> None:
     symbol, events = "HOUR-USDT", stack.client("events")
-    shard = stack.settings.symbols.index(symbol)
-    prefix = stack.settings.name("ingest")
-    rule = sorted(r["Name"] for r in events.list_rules(NamePrefix=prefix)["Rules"])[shard]
+    shard = stack.settings.symbols.index(symbol) // stack.settings.shard_size
+    rule = stack.settings.name(f"ingest-{shard}")
     shipped = events.describe_rule(Name=rule)["ScheduleExpression"]
     assert shipped == stack.settings.schedules.ingest
     events.put_rule(Name=rule, ScheduleExpression="cron(* * * * ? *)", State="ENABLED")
