@@ -6,6 +6,7 @@ The channel holds the features of one symbol, or for a pooled model those of all
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -57,28 +58,27 @@ def known_at(rows: pd.DataFrame, instant: datetime | pd.Timestamp) -> pd.DataFra
     return rows[rows["open_time"] + LABEL_DELAY <= pd.Timestamp(instant)]
 
 
-def load(channel: Path, symbol: str, as_of: datetime, holdout_hours: int, *, pooled: bool = False) -> Dataset:
-    """The data set known at *as_of*, from the Parquet files under *channel*; *pooled*: from all symbols' folders.
+def load(channel: Path, symbol: str, as_of: datetime, holdout_hours: int, *, pool: Collection[str] = ()) -> Dataset:
+    """The data set known at *as_of*, from the Parquet files under *channel*.
+
+    *pool*: the symbols of a pooled model, each with a folder symbol=<symbol> there; one without a folder is left out.
 
     Raises TooLittleData, with what is missing and the remedy, when less than MINIMUM_HOURS complete rows would be left
     beside MINIMUM_EVALUATED_HOURS and a hold-out of *holdout_hours*. Other symbols may have any number of rows.
     """
-    past = known_at(_stored(channel / f"symbol={symbol}" if pooled else channel, symbol), as_of)
+    past = known_at(_stored(channel / f"symbol={symbol}" if pool else channel, symbol), as_of)
     rows = _complete(past)
     needed = MINIMUM_HOURS + MINIMUM_EVALUATED_HOURS + holdout_hours
     if len(rows) < needed:
         raise TooLittleData(_shortage(symbol, as_of, past, len(rows), needed))
-    learnable = _with_others(rows, channel, symbol, as_of) if pooled else rows
+    learnable = rows
+    if pool:
+        folders = {other: channel / f"symbol={other}" for other in pool if other != symbol}
+        others = {other: _stored(folder, other) for other, folder in folders.items() if folder.exists()}
+        tables = [_complete(known_at(stored, as_of)).assign(symbol=other) for other, stored in others.items()]
+        learnable = pd.concat([rows.assign(symbol=symbol), *tables])
+        learnable = learnable.sort_values(["open_time", "symbol"], ignore_index=True)
     return Dataset(symbol, as_of, rows, learnable, _fingerprint(learnable))
-
-
-def _with_others(rows: pd.DataFrame, channel: Path, symbol: str, as_of: datetime) -> pd.DataFrame:
-    tables = [rows.assign(symbol=symbol)]
-    for folder in sorted(channel.glob("symbol=*")):
-        other = folder.name.removeprefix("symbol=")
-        if other != symbol:
-            tables.append(_complete(known_at(_stored(folder, other), as_of)).assign(symbol=other))
-    return pd.concat(tables).sort_values(["open_time", "symbol"], ignore_index=True)
 
 
 def _stored(folder: Path, symbol: str) -> pd.DataFrame:

@@ -66,8 +66,8 @@ def run(folders: Folders, termination: Termination) -> Release:
     _connect(settings)
     s3, promotion = aws.client("s3"), settings.promotion
     say(f"reading the features of {job.symbol} known at {hours.text(job.as_of)}")
-    pooled = settings.training.pooled
-    data = dataset.load(folders.features, job.symbol, job.as_of, promotion.holdout_days * 24, pooled=pooled)
+    pool = settings.symbols if settings.training.pooled else ()
+    data = dataset.load(folders.features, job.symbol, job.as_of, promotion.holdout_days * 24, pool=pool)
     opponent = contest.Opponent.of(Registry(s3, job.bucket), job.symbol)
     record, fitted = _evaluate(job, data, opponent, settings)
     refused = {"walk-forward": record.evaluation.model.total, "hold-out": record.contest.candidate}
@@ -133,7 +133,7 @@ def _evaluate(
     model = Contender(contenders.title(training.family), fitted)
     evaluation = evaluate(data.learnable, schedule, model, others, coverage, symbol=symbol, tell=tell)
     say("holding the challenger against " + (f"version {opponent.version}" if opponent else "zero-change"))
-    judged = contest.hold(data, opponent, fitted, settings.promotion, coverage)
+    judged = contest.hold(data, opponent, fitted, settings.promotion, settings.forecast)
     return Record(job=job, dataset=data, search=found, evaluation=evaluation, contest=judged), fitted
 
 

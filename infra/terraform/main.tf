@@ -45,6 +45,7 @@ module "retraining" {
     topic_arn          = module.observability.topic.arn
     symbols            = local.settings.symbols
     timeframe          = local.settings.timeframe
+    pooled             = local.settings.training.pooled
     instance_type      = local.settings.training.instance_type
     volume_gb          = local.settings.training.volume_gb
     max_runtime        = local.settings.training.max_runtime_minutes * 60

@@ -12,6 +12,7 @@ import pytest
 from botocore.validate import ParamValidator
 
 from candlecast import errors
+from infra import deploy
 from tests.infra.conftest import Stack
 
 ITERATION = "Retrain each symbol"
@@ -145,6 +146,13 @@ def test_hyperparameters_are_text_and_the_channel_is_the_symbols_features(tasks:
     }
     source = request["InputDataConfig"][0]["DataSource"]["S3DataSource"]
     assert source["S3Uri"] == "s3://candlecast-dev-123456789012/features/symbol=BTC-USDT/timeframe=1h/"
+
+
+def test_a_pooled_models_channel_is_the_features_of_all_symbols() -> None:
+    template = (deploy.ROOT / "modules/retraining/retrain.asl.json").read_text()
+    pooled = re.search(r"%\{ if pooled ~}(.*?)%\{ else ~}", template, re.DOTALL)
+    assert pooled
+    assert pooled[1].strip() == '"S3Uri": "s3://${bucket}/features/",'
 
 
 def test_metrics_are_read_from_the_programs_lines(tasks: dict[str, dict[str, Any]]) -> None:

@@ -12,6 +12,8 @@ from candlecast.errors import TooLittleData
 from tests.training.conftest import FIRST_AS_OF, SYMBOL, store
 from training.dataset import COLUMNS, Dataset, load
 
+OTHER = "ETH-USDT"
+
 
 def test_only_rows_whose_target_was_known_are_kept(channel: Path) -> None:
     at = datetime(2025, 4, 10, 12, 0, tzinfo=UTC)
@@ -53,3 +55,29 @@ def test_evaluation_starts_later_where_history_is_short(dataset: Dataset) -> Non
     end = datetime(2025, 4, 10, tzinfo=UTC)
     assert dataset.evaluation_start(30, end) == datetime(2025, 3, 11, tzinfo=UTC)
     assert dataset.evaluation_start(365, end) == dataset.rows["open_time"].iloc[1000] + pd.Timedelta(hours=1)
+
+
+@pytest.fixture
+def pooled(rows: pd.DataFrame, tmp_path: Path) -> Path:
+    """A channel with a folder per symbol; the other one's history is shorter."""
+    for symbol, table in {SYMBOL: rows, OTHER: rows.tail(800)}.items():
+        store(table, tmp_path / f"symbol={symbol}" / "timeframe=1h")
+    return tmp_path
+
+
+def test_a_pooled_data_set_learns_from_all_symbols_and_forecasts_one(pooled: Path, dataset: Dataset) -> None:
+    made = load(pooled, SYMBOL, FIRST_AS_OF, 240, pool=(OTHER, SYMBOL, "NEW-USDT"))
+    pd.testing.assert_frame_equal(made.rows, dataset.rows)
+    assert set(made.learnable["symbol"]) == {SYMBOL, OTHER}
+    assert made.learnable["open_time"].is_monotonic_increasing
+    own = made.learnable[made.learnable["symbol"] == SYMBOL].drop(columns="symbol")
+    pd.testing.assert_frame_equal(own.reset_index(drop=True), dataset.rows)
+    assert made.fingerprint != dataset.fingerprint
+
+
+def test_no_symbol_of_a_pool_knows_more_than_was_known(pooled: Path) -> None:
+    at = datetime(2025, 4, 10, 12, 0, tzinfo=UTC)
+    made = load(pooled, SYMBOL, at, 240, pool=(OTHER, SYMBOL))
+    newest = made.learnable.groupby("symbol")["open_time"].max()
+    assert (newest == pd.Timestamp("2025-04-10T10:00Z")).all()
+    assert (made.before(at - timedelta(days=1))["open_time"] <= pd.Timestamp("2025-04-09T10:00Z")).all()

@@ -21,6 +21,7 @@ resource "aws_sfn_state_machine" "retraining" {
     environment      = var.retraining.environment
     symbols          = jsonencode(var.retraining.symbols)
     timeframe        = var.retraining.timeframe
+    pooled           = var.retraining.pooled
     bucket           = var.retraining.bucket.name
     image            = local.image
     training_role    = aws_iam_role.training.arn

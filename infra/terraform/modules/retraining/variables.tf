@@ -12,6 +12,7 @@ variable "retraining" {
     topic_arn          = string
     symbols            = list(string)
     timeframe          = string
+    pooled             = bool
     instance_type      = string
     volume_gb          = number
     max_runtime        = number
