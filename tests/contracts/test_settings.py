@@ -48,6 +48,8 @@ def test_settings_cannot_be_changed(document: dict[str, Any]) -> None:
         ("exchange", "order", ["mtgox"], "exchange.order.0"),
         ("exchange", "endpoints", {"binance": "ftp://x"}, "exchange.endpoints.binance"),
         ("forecast", "coverage", 1.5, "forecast.coverage"),
+        ("training", "family", "prophet", "training.family: Input should be 'lightgbm', 'xgboost'"),
+        ("training", "search_trials", 10_000, "training.search_trials"),
         ("schedules", "ingest", "every hour", "schedules.ingest"),
     ],
 )
