@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from candlecast import gate, hours
@@ -15,13 +13,10 @@ from candlecast.bundle import from_bundle
 from candlecast.errors import BadBundle
 from candlecast.model import Model
 from candlecast.registry import Registry
-from candlecast.settings import PromotionSettings
+from candlecast.settings import ForecastSettings, PromotionSettings
 from training.dataset import LABEL_DELAY, Dataset
 from training.metrics import Scores, score
 from training.validation import EMBARGO, HOUR, outcomes
-
-if TYPE_CHECKING:
-    from candlecast.windows import Series
 
 Fit = Callable[[pd.DataFrame], Model]
 
@@ -65,31 +60,33 @@ class Contest:
     judgement: gate.Judgement
 
 
-def hold(dataset: Dataset, opponent: Opponent | None, fit: Fit, rule: PromotionSettings, coverage: float) -> Contest:
+def hold(
+    dataset: Dataset, opponent: Opponent | None, fit: Fit, rule: PromotionSettings, promised: ForecastSettings
+) -> Contest:
     """Fits a candidate without the hold-out and judges it there beside *opponent* and zero-change."""
     start = holdout_start(dataset.as_of, opponent, rule)
     candidate = fit(dataset.before(start - EMBARGO))
     held = dataset.rows[dataset.rows["open_time"] + HOUR >= pd.Timestamp(start)]
     made = outcomes(candidate, held)
-    champion_errors, champion_scores = None, None
+    champion_forecasts, champion_scores = None, None
     if opponent and opponent.model and opponent.seen_until:
         theirs = outcomes(opponent.model, held)
-        unseen = (theirs["target_hour"] >= pd.Timestamp(opponent.seen_until)).to_numpy()
-        champion_errors = np.where(unseen, _errors(theirs), np.nan)
-        champion_scores = score(theirs[unseen], coverage) if unseen.any() else None
+        unseen = theirs["target_hour"] >= pd.Timestamp(opponent.seen_until)
+        champion_forecasts = theirs["predicted_return"].where(unseen)
+        champion_scores = score(theirs[unseen], promised.coverage) if unseen.any() else None
     judgement = gate.judge(
-        _errors(made),
-        champion_errors,
-        np.abs(held["target_return"].to_numpy()),
+        made["actual_return"],
+        made["predicted_return"],
+        champion_forecasts,
+        made["volatility"],
         rule,
-        forecasts=made["predicted_return"].to_numpy(),
-        volatility=held["volatility"].to_numpy(),
+        shrinkage=promised.shrinkage,
     )
     if opponent and opponent.fault:
         reason = f"{judgement.reason} Version {opponent.version} could not be compared with: {opponent.fault}"
         judgement = gate.Judgement(judgement.promote, reason, judgement.figures)
     end = held["open_time"].iloc[-1].to_pydatetime() + timedelta(hours=2)
-    scores = score(made, coverage)
+    scores = score(made, promised.coverage)
     return Contest(start, end, scores, champion_scores, opponent.version if opponent else None, judgement)
 
 
@@ -102,8 +99,3 @@ def holdout_start(as_of: datetime, opponent: Opponent | None, rule: PromotionSet
     if opponent and opponent.seen_until and as_of - opponent.seen_until >= timedelta(hours=rule.minimum_hours + 1):
         start = max(start, hours.floor(opponent.seen_until))
     return start
-
-
-def _errors(made: pd.DataFrame) -> Series:
-    errors: Series = (made["predicted_return"] - made["actual_return"]).abs().to_numpy()
-    return errors

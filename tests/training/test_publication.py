@@ -50,7 +50,7 @@ def record(dataset: Dataset, settings: Settings) -> Record:
         dataset=dataset,
         search=None,
         evaluation=evaluate(dataset.rows, schedule, Contender("lightgbm", FITTED), (), 0.8),
-        contest=contest.hold(dataset, None, FITTED, settings.promotion, 0.8),
+        contest=contest.hold(dataset, None, FITTED, settings.promotion, settings.forecast),
     )
 
 

@@ -16,6 +16,8 @@ Figure = float | int | str | bool | None
 
 WILD = 3.0
 """No sound forecast of one hour is as large as so many volatilities."""
+LEANING = 0.13
+"""Mean full-size forecast, in volatilities, beyond which it leans to one side: honest ones stay below 0.09."""
 _BLOCK_HOURS = 24
 _DRAWS = 1000
 _FLAT = 1e-9  # spread of the forecasts, in volatilities, below which they say nothing
@@ -33,50 +35,68 @@ class Judgement:
 
 
 def judge(
-    challenger_errors: ArrayLike,
-    champion_errors: ArrayLike | None,
-    zero_errors: ArrayLike,
+    actual: ArrayLike,
+    challenger: ArrayLike,
+    champion: ArrayLike | None,
+    volatility: ArrayLike,
     rule: PromotionSettings,
     *,
-    forecasts: ArrayLike,
-    volatility: ArrayLike,
+    shrinkage: float,
 ) -> Judgement:
     """The decision from one value per hold-out hour, in order of time.
 
-    Errors are absolute errors of returns: the challenger's, the champion's (None: there is no champion; nan: it made no
-    forecast of that hour) and zero-change's. *forecasts*, *volatility*: the challenger's forecasts and the scale.
-    Promotes if errors do not exceed the rule's margin over the champion's and over zero-change's on enough paired hours
-    and the forecasts are sound.
+    *actual*: returns; *challenger*, *champion*: their forecasts as served (None: there is no champion; nan: it made
+    none of that hour); *volatility*: the scale. Forecasts are compared at full size, 1 / *shrinkage* of what is served:
+    what is served of a bad model errs too little to be told from a good one within weeks.
+    Promotes if its error does not exceed the rule's margin over the champion's and over zero-change's on enough paired
+    hours, if it gives no other sign of being broken, and contradicts the champion only where it proves it wrong.
     """
-    challenger, zero, made, scale = (
-        np.asarray(values, "float64") for values in (challenger_errors, zero_errors, forecasts, volatility)
-    )
-    champion = np.full_like(zero, np.nan) if champion_errors is None else np.asarray(champion_errors, "float64")
-    scored = np.isfinite(zero)
-    paired = scored & np.isfinite(challenger)
-    if champion_errors is not None:
-        paired &= np.isfinite(champion)
+    happened, served, scale = (np.asarray(values, "float64") for values in (actual, challenger, volatility))
+    theirs = np.full_like(happened, np.nan) if champion is None else np.asarray(champion, "float64")
+    scored = np.isfinite(happened)
+    paired = scored & np.isfinite(served)
+    if champion is not None:
+        paired &= np.isfinite(theirs)
     count = int(paired.sum())
     figures: dict[str, Figure] = {"hours": count, "minimum_hours": rule.minimum_hours, "margin": rule.margin}
-    if fault := _unsound(made[scored], scale[scored]):
+    if fault := _unsound(served[scored], scale[scored]):
         return Judgement(False, f"Kept back: {fault}.", figures)
     if count < rule.minimum_hours:
         few = f"only {count} hours are unseen by both models, {rule.minimum_hours} are needed; wait or backfill"
         return Judgement(False, f"Kept back: {few}.", figures)
-    against_zero = _Comparison(challenger[paired], zero[paired])
+    returns, ours, others = happened[paired], served[paired] / shrinkage, theirs[paired] / shrinkage
+    figures["lean"] = lean = float(np.mean(ours / scale[paired]))
+    error = np.abs(returns - ours)
+    against_zero = _Comparison(error, np.abs(returns))
     figures |= {"challenger_mae": against_zero.mae, "zero_change_mae": against_zero.reference_mae}
     figures |= against_zero.figures("skill")
     passed = against_zero.ratio <= rule.margin
     told = f"{against_zero.ratio:.4f} times that of no change"
-    if champion_errors is not None:
-        against_champion = _Comparison(challenger[paired], champion[paired])
-        figures |= {"champion_mae": against_champion.reference_mae} | against_champion.figures("gain")
+    contradiction = False
+    if champion is not None:
+        against_champion = _Comparison(error, np.abs(returns - others))
+        agreement = _correlation(ours, others)
+        figures |= {"champion_mae": against_champion.reference_mae, "agreement": agreement}
+        figures |= against_champion.figures("gain")
         passed &= against_champion.ratio <= rule.margin
         told += f" and {against_champion.ratio:.4f} times the champion's"
-    error = f"over {count} unseen hours its error was {told}"
+        proof = figures["gain_low"]
+        contradiction = agreement < 0 and not (isinstance(proof, float) and proof > 0)
+    told = f"over {count} unseen hours its error was {told}"
     if not passed:
-        return Judgement(False, f"Kept back: {error}; at most {rule.margin:g} is allowed.", figures)
-    return Judgement(True, f"Promoted: {error}, within the margin of {rule.margin:g}.", figures)
+        return Judgement(False, f"Kept back: {told}; at most {rule.margin:g} is allowed.", figures)
+    if abs(lean) > LEANING:
+        leans = f"its forecasts lean to one side, by {lean:+.2f} volatilities; at most {LEANING:g} is allowed"
+        return Judgement(False, f"Kept back: {leans}.", figures)
+    if contradiction:
+        against = f"its forecasts contradict the champion's (correlation {figures['agreement']:.2f})"
+        return Judgement(False, f"Kept back: {against} without being better beyond doubt; {told}.", figures)
+    return Judgement(True, f"Promoted: {told}, within the margin of {rule.margin:g}.", figures)
+
+
+def _correlation(ours: Series, others: Series) -> float:
+    """Pearson's, 0 where the champion always says the same."""
+    return float(np.corrcoef(ours, others)[0, 1]) if np.ptp(others) > 0 else 0.0
 
 
 def _unsound(forecasts: Series, volatility: Series) -> str | None:
