@@ -15,8 +15,8 @@ from candlecast import features, hours
 from candlecast.errors import BadRequest
 from candlecast.families import FAMILIES, Family
 from candlecast.model import Model, fit
-from candlecast.settings import Refit
-from training import candle_file, charts, contenders, page, sections
+from candlecast.settings import LeakSettings, Refit
+from training import candle_file, charts, contenders, leak, page, sections
 from training.candle_file import CandleFile
 from training.evaluation import Contender, Evaluation, Tell, evaluate
 from training.validation import Schedule, window_days
@@ -48,6 +48,8 @@ class Request:
     """How often the other families are fitted anew; None leaves them out."""
     coverage: float
     shrinkage: float
+    leak: LeakSettings
+    """What is too good to be true."""
 
     @property
     def schedule(self) -> Schedule:
@@ -73,6 +75,11 @@ class Backtest:
     importance: Mapping[str, float]
     """By feature: mean absolute contribution to the last model's forecasts."""
 
+    @property
+    def suspicions(self) -> list[str]:
+        """Why the scores are too good to be true; empty where they are not."""
+        return leak.suspicions({"walk-forward": self.evaluation.model.total}, self.request.leak)
+
     def record(self) -> dict[str, Any]:
         """Everything as plain JSON values; the model's scores stand at the top, every contender's under `models`."""
         request = self.request
@@ -82,6 +89,7 @@ class Backtest:
             "shrinkage": request.shrinkage,
             "score_from": hours.text(request.score_from),
             **self.evaluation.record(),
+            "suspicions": self.suspicions,
             "importance": dict(sorted(self.importance.items(), key=lambda item: -item[1])),
             "candles": {
                 file.symbol: {
@@ -112,7 +120,8 @@ class Backtest:
             "Shrinkage": f"{request.shrinkage:g} of the point forecast is served",
         }
         images = charts.of(self.evaluation, self.importance)
-        body = f"{page.particulars(told)}\n{sections.evaluation(self.evaluation, images)}"
+        warning = page.warning(f"Too good to be true: {'; '.join(self.suspicions)}.") if self.suspicions else ""
+        body = f"{warning}{page.particulars(told)}\n{sections.evaluation(self.evaluation, images)}"
         return page.document(f"Backtest of {request.symbol}", body)
 
 

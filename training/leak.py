@@ -18,12 +18,16 @@ MINIMUM_HOURS_FOR_R2 = 336
 
 def refuse(scores: Mapping[str, Scores], rule: LeakSettings) -> None:
     """Raises SuspectedLeak, saying why, where one of *scores* (by the name of its hours) is too good to be true."""
-    reasons = [f"{where}, {reason}" for where, found in scores.items() for reason in _reasons(found, rule)]
-    if reasons:
+    if reasons := suspicions(scores, rule):
         raise SuspectedLeak(
             f"Not registered, this is too good to be true: {'; '.join(reasons)}. Look for a feature or a candle that"
             " knows the future; if the market really is that predictable, raise evaluation.leak in settings.yaml."
         )
+
+
+def suspicions(scores: Mapping[str, Scores], rule: LeakSettings) -> list[str]:
+    """What in *scores* (by the name of its hours) is too good to be true, each as a clause."""
+    return [f"{where}, {reason}" for where, found in scores.items() for reason in _reasons(found, rule)]
 
 
 def _reasons(scores: Scores, rule: LeakSettings) -> list[str]:

@@ -36,6 +36,11 @@ def document(title: str, body: str) -> str:
 """
 
 
+def warning(text: str) -> str:
+    """A sentence that stands out."""
+    return f'<p class="verdict kept">{escape(text)}</p>'
+
+
 def table(headings: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]], *, own: str | None = None) -> str:
     """A table of figures, each row with a name; that of *own* stands out."""
     head = "".join(f"<th>{escape(heading)}</th>" for heading in headings)

@@ -6,16 +6,14 @@ takes the mean absolute error: the same LightGBM parameters, full-size forecasts
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from candlecast.errors import NotFound
 from tests.bench import environment
+from tests.bench.markets import recordings
 
 RUNS = "tests.bench.walk_forward_runs"
 START = datetime(2022, 1, 1, tzinfo=UTC)
@@ -27,10 +25,7 @@ BARS = {"mlforecast": 0.9, "skforecast": 0.45}
 
 def measure() -> RenderableType:
     """CPU seconds, memory and error of each, and ours as a share of theirs."""
-    folder = Path(os.environ.get("CANDLECAST_MARKET") or Path(__file__).parents[3] / "shared" / "market")
-    file = folder / "BTC-USDT.parquet"
-    if not file.exists():
-        raise NotFound(f"there are no recorded candles at {file}; name their folder with CANDLECAST_MARKET.")
+    file = recordings()["BTC-USDT"]
     found = {name: environment.run(RUNS, name, str(file)) for name in ("candlecast", *BARS)}
     return Group(_table(found), *_verdicts(found))
 

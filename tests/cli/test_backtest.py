@@ -99,6 +99,7 @@ def test_the_page_needs_nothing_else(done: Result, folder: Path) -> None:
 def test_a_person_is_told_the_figures_and_what_was_written(done: Result) -> None:
     assert "BTC-USDT: 1,440 hours from 2025-04-01T00:00:00Z to 2025-05-30T23:00:00Z, 2 fits" in done.output
     assert "zero-change" in done.output
+    assert "Too good to be true: walk-forward, R2 was" in done.output  # no real market reverts like this one
     assert "scores.json" in done.output
 
 

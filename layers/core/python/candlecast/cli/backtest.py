@@ -119,6 +119,7 @@ def backtest(
             compared_refit=settings.evaluation.compared_refit if compare else None,
             coverage=settings.forecast.coverage,
             shrinkage=1.0 if full_size else shrinkage or settings.forecast.shrinkage,
+            leak=settings.evaluation.leak,
         )
         with _progress() as tell:
             done = backtests.run(request, tell)
@@ -178,7 +179,8 @@ def _summary(record: Mapping[str, Any], written: Sequence[str]) -> RenderableTyp
     legend = "right: of the directions. inside: its interval. pinball: loss saved against the quantiles of 30 days."
     files = [Text(f"Written: {', '.join(written)}", overflow="fold")] if written else []
     dim = [Text(line, style="dim") for line in ("; ".join(notes), legend)]
-    return Group(Text(headline, style="bold"), dim[0], table, dim[1], *files)
+    doubts = [Text(f"Too good to be true: {each}.", style="bold yellow") for each in record["suspicions"]]
+    return Group(Text(headline, style="bold"), dim[0], table, dim[1], *doubts, *files)
 
 
 def _cells(scores: Mapping[str, Any]) -> Iterator[str]:
