@@ -46,14 +46,14 @@ def own_function(name: str) -> OwnFunction:
 
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+def handler(event: Any, context: LambdaContext) -> dict[str, Any]:
     """Ingests every asked symbol, all beside each other, or answers for the plan of a backfill. Raises BadEvent.
 
     What fails in a scheduled run gets a run of its own, symbol by symbol, with retries and a dead letter of its own.
     Any other call raises, after the other symbols are done.
     """
     parts = platform()
-    if "plan" in event:
+    if isinstance(event, dict) and "plan" in event:
         return Plan.parse(event["plan"]).answer(parts.settings, parts.gaps)
     request = Request.parse(event, clock=datetime.now(UTC))
     symbols = request.chosen(parts.settings)

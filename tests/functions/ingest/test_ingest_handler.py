@@ -192,6 +192,12 @@ def test_a_malformed_event_touches_nothing(invoke: Invoke, world: World) -> None
     assert world.market.requests == []
 
 
+@pytest.mark.parametrize("event", [None, [], "hello", {}])
+def test_what_is_no_request_at_all_is_refused_as_such(invoke: Invoke, event: Any) -> None:
+    with pytest.raises(BadEvent, match="ingest takes time"):
+        invoke(event)
+
+
 def test_everything_is_wired_from_the_environment(monkeypatch: pytest.MonkeyPatch, cloud: Cloud) -> None:
     monkeypatch.setenv("CANDLECAST_BUCKET", "bucket")
     monkeypatch.setenv("CANDLECAST_BUS", "bus")
