@@ -34,6 +34,7 @@ from tests.market.server import started, stopped
 SYMBOL, BUCKET = "BTC-USDT", "bench"
 BAR = 10_000
 """Candles per second of the client's own CPU."""
+FETCH = "fetch: ccxt, HTTP, JSON"
 REQUESTS_BAR = 3
 """To S3 for one object, to write it or to read it."""
 
@@ -65,6 +66,9 @@ def _both_runs(platform: Platform, store: object_store.Store, first: datetime, e
         asked = sum(outcome.requests for outcome in outcomes)
         hours_done = round((end - first) / hours.HOUR)
         shown += [_shares(title, steps, hours_done, asked), _requests(store, ends)]
+        if FETCH in steps.seconds:
+            alone = hours_done / steps.seconds[FETCH]
+            shown.append(f"ccxt's part alone, in the same run: {alone:,.0f} candles a second.\n")
         kept, etags = etags, store.etags()
     changed = sum(etags[key] != etag for key, etag in kept.items()) + len(etags.keys() ^ kept.keys())
     stored, missing = sum(o.stored for o in outcomes), sum(o.missing for o in outcomes)
@@ -79,7 +83,7 @@ def _backfill(
     bounds = {"since": hours.text(first), "until": hours.text(until), "time": hours.text(now + timedelta(minutes=1))}
     s3 = platform.lake._client
     watched: list[tuple[str, Any, str]] = [
-        ("fetch: ccxt, HTTP, JSON", exchange_clients.Client, "page"),
+        (FETCH, exchange_clients.Client, "page"),
         ("parse: rows to a table", exchange, "_paged"),
         ("parse: rows to a table", exchange, "_table"),
         ("validate, merge", collection, "collect"),
