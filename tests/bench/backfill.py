@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import awswrangler
 import pyarrow.parquet as pq
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -91,7 +90,7 @@ def _backfill(
         ("validate, merge", candles, "missing_hours"),
         ("features and targets", features, "compute"),
         ("features and targets", labels, "target_return"),
-        ("Parquet", awswrangler.s3, "to_parquet"),
+        ("Parquet", lake, "encoded"),
         ("Parquet", lake, "_table"),
         ("S3 requests", s3, "put_object"),
         ("S3 requests", s3, "get_object"),
