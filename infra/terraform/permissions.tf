@@ -49,6 +49,11 @@ locals {
         resources = concat(["${local.bucket_arn}/features/*"], local.champion)
       },
       {
+        sid       = "KeepCalibrations"
+        actions   = ["s3:GetObject", "s3:PutObject"]
+        resources = ["${local.bucket_arn}/models/symbol=*/version=*/calibration.json"]
+      },
+      {
         sid       = "KeepForecastHistory"
         actions   = ["s3:GetObject", "s3:PutObject"]
         resources = ["${local.bucket_arn}/forecasts/*"]

@@ -15,6 +15,7 @@ from candlecast.hours import HOUR
 from candlecast.model import Model
 from candlecast.series import Series
 from lambdas.predict import history
+from lambdas.predict.live_calibration import first_lesson
 from lambdas.predict.predict import BASELINE_HISTORY, Platform
 from lambdas.predict.request import Backfill
 from lambdas.predict.statement import Author, stated
@@ -32,7 +33,7 @@ def backfill(request: Backfill, platform: Platform) -> int:
     closes = dict(zip(known["open_time"], known["close"], strict=True))
     rows = known[(known["open_time"] >= start - HOUR) & (known["open_time"] < end - HOUR)]
     made = []
-    for forecast in _forecasts(rows, known, request, platform):
+    for forecast in _forecasts(series, rows, known, request, platform):
         close = closes.get(forecast.target_hour)
         outcome = forecast.settled(float(close)) if close is not None else None
         final = replace(forecast, settlement=outcome)
@@ -42,8 +43,13 @@ def backfill(request: Backfill, platform: Platform) -> int:
     return len(made)
 
 
-def _forecasts(rows: pd.DataFrame, known: pd.DataFrame, request: Backfill, platform: Platform) -> list[Forecast]:
-    """Forecasts from these feature rows: the baseline's, over them the champion's where it may and can."""
+def _forecasts(
+    series: Series, rows: pd.DataFrame, known: pd.DataFrame, request: Backfill, platform: Platform
+) -> list[Forecast]:
+    """Forecasts from these feature rows: the baseline's, over them the champion's where it may and can.
+
+    The champion's interval learns from the hours since its training and along the rows, each from those before it.
+    """
     serving, coverage = platform.champions.serving(request.symbol), platform.settings.forecast.coverage
     made: dict[datetime, Forecast] = {}
 
@@ -60,8 +66,13 @@ def _forecasts(rows: pd.DataFrame, known: pd.DataFrame, request: Backfill, platf
         band = baseline.baseline(known, coverage).forecast(rows)
         state(rows, band, Author(baseline.VERSION, coverage, note))
     if serving.champion:
-        unseen = rows[rows["open_time"] + HOUR >= _unseen_from(serving.champion.model)]
-        state(unseen, serving.champion.model.forecast(unseen), serving.champion.author)
+        model = serving.champion.model
+        unseen = rows[rows["open_time"] + HOUR >= _unseen_from(model)]
+        if not unseen.empty:
+            first, last = (unseen["open_time"].iloc[place].to_pydatetime() for place in (0, -1))
+            since = series.rows("features", first_lesson(model, first), last + HOUR)
+            answers = model.forecast(since)[since["open_time"] >= pd.Timestamp(first)]
+            state(unseen, answers, serving.champion.author)
     return list(made.values())
 
 

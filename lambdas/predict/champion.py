@@ -15,8 +15,11 @@ from lambdas.predict.statement import Author
 class Warm:
     """A champion ready to forecast."""
 
+    key: str
+    """Of its bundle in the bucket."""
     sha256: str
     model: Model
+    """As it was trained."""
     author: Author
 
 
@@ -47,7 +50,7 @@ class Champions:
             if warm is None or warm.sha256 != champion.sha256:
                 model = from_bundle(self._registry.bundle(champion), champion.sha256)
                 author = Author(champion.version, float(model.manifest["coverage"]))
-                warm = self._warm[symbol] = Warm(champion.sha256, model, author)
+                warm = self._warm[symbol] = Warm(champion.uri, champion.sha256, model, author)
         except BadBundle as error:
             return Serving(None, f"the champion cannot be used: {error}", broken=True)
         return Serving(warm)

@@ -17,6 +17,7 @@ from candlecast.telemetry import logger, measure, tracer
 from lambdas.predict import request
 from lambdas.predict.backfill import backfill
 from lambdas.predict.champion import Champions
+from lambdas.predict.live_calibration import LiveCalibrations
 from lambdas.predict.predict import Outcome, Platform, predict
 
 
@@ -29,6 +30,7 @@ def platform() -> Platform:
         lake=Lake(s3, bucket, configured.exchange.primary),
         table=ForecastTable(aws.client("dynamodb"), os.environ["CANDLECAST_TABLE"], configured.timeframe),
         champions=Champions(Registry(s3, bucket)),
+        calibrations=LiveCalibrations(s3, bucket),
         bus=Bus(aws.client("events"), os.environ["CANDLECAST_BUS"]),
     )
 

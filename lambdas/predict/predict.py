@@ -17,6 +17,7 @@ from candlecast.series import Series
 from candlecast.settings import Settings
 from lambdas.predict import history
 from lambdas.predict.champion import Champions, Serving
+from lambdas.predict.live_calibration import Live, LiveCalibrations
 from lambdas.predict.statement import Author, stated
 
 BASELINE_HISTORY = (baseline.QUANTILE_HOURS + features.WARM_UP) * HOUR
@@ -30,6 +31,7 @@ class Platform:
     lake: Lake
     table: ForecastTable
     champions: Champions
+    calibrations: LiveCalibrations
     bus: Bus
 
 
@@ -48,19 +50,23 @@ def predict(event: CandlesStored, now: datetime, platform: Platform) -> Outcome:
     """Forecasts the hour after *event*'s, settles what has closed, and tells the bus.
 
     Any number of equal, late or overtaken events end in the same table and the same lake. Each stage may be the last
-    one that a run lives to do: the table is written before the lake, and the lake tells what is left to do.
+    one that a run lives to do: the table is written before the lake, the lake tells what is left to do, and what the
+    champion's interval has learnt comes last, since it can be learnt again.
     Raises TooLittleData where not even the baseline has enough history.
     """
     hour = event.hour.astimezone(UTC)
     series = Series(platform.lake, event.symbol)
     serving = platform.champions.serving(event.symbol)
-    forecast = _forecast(series, hour, now, serving, platform.settings)
+    live = platform.calibrations.at(serving.champion, series, hour) if serving.champion else None
+    forecast = _forecast(series, hour, now, serving, live, platform.settings)
     made = platform.table.put(forecast)
     if not made:  # by an earlier event, perhaps by an earlier champion: that one stands
         forecast = platform.table.get(event.symbol, forecast.target_hour) or forecast
     settlements = _settlements(series, hour)
     settled = [h for h, outcome in settlements.items() if platform.table.settle(event.symbol, h, outcome)]
     history.record(series, [forecast], settlements)
+    if live:
+        platform.calibrations.keep(live)
     platform.bus.publish(
         ForecastMade(
             symbol=event.symbol,
@@ -74,14 +80,16 @@ def predict(event: CandlesStored, now: datetime, platform: Platform) -> Outcome:
     return Outcome(forecast, made, len(settled), serving.broken)
 
 
-def _forecast(series: Series, hour: datetime, now: datetime, serving: Serving, settings: Settings) -> Forecast:
+def _forecast(
+    series: Series, hour: datetime, now: datetime, serving: Serving, live: Live | None, settings: Settings
+) -> Forecast:
     """The champion's forecast of the hour after *hour*; the baseline's where the champion cannot give one."""
     target, note = hour + HOUR, serving.note
     newest = series.rows("features", hour, target)
-    if serving.champion and not newest.empty:
-        answer = serving.champion.model.forecast(newest).iloc[0]
+    if live and not newest.empty:
+        answer = live.model.forecast(newest).iloc[0]
         if answer.notna().all():
-            return stated(series.symbol, newest.iloc[0], answer, serving.champion.author, target=target, now=now)
+            return stated(series.symbol, newest.iloc[0], answer, live.champion.author, target=target, now=now)
         note = "a candle among those that the model needs is missing"
     known = series.rows("features", hour - BASELINE_HISTORY, target)
     if known.empty:

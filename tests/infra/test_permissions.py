@@ -80,6 +80,16 @@ def test_only_drift_can_promote_and_only_drift_can_start_retraining(development:
     assert starters == ["drift"]
 
 
+def test_of_a_model_predict_can_write_what_it_has_learnt_and_nothing_else(development: Stack) -> None:
+    written = [
+        resource.partition("/")[2]
+        for statement in of_function(development, "predict").values()
+        if "s3:PutObject" in statement["Action"]
+        for resource in statement["Resource"]
+    ]
+    assert sorted(written) == ["forecasts/*", "models/symbol=*/version=*/calibration.json"]
+
+
 def test_the_training_job_can_write_versions_and_not_the_champion(development: Stack) -> None:
     policy = json.loads(development["module.retraining.aws_iam_role_policy.training"]["policy"])
     writes = [resource for s in policy["Statement"] if "s3:PutObject" in s["Action"] for resource in s["Resource"]]

@@ -45,7 +45,7 @@ def test_the_champion_forecasts_from_the_newest_candle(world: World, model: Mode
 
     forecast = world.forecast(NOON)
     newest = world.rows[world.rows["open_time"] == NOON - HOUR]
-    expected = model.forecast(newest).iloc[0]
+    expected = model.settled(world.rows[world.rows["open_time"] < NOON - HOUR]).forecast(newest).iloc[0]
     assert (forecast.model_version, forecast.note) == ("7", None)
     assert forecast.predicted_return == pytest.approx(expected["predicted_return"], rel=1e-12)
     assert forecast.upper_delta == pytest.approx(expected["upper_return"] * newest["close"].iloc[0], rel=1e-12)

@@ -18,8 +18,10 @@ from candlecast.lake import Lake
 from candlecast.model import Model
 from candlecast.promotion import Champion
 from candlecast.registry import Registry
+from candlecast.series import Series
 from lambdas.predict.backfill import backfill
 from lambdas.predict.champion import Champions
+from lambdas.predict.live_calibration import LiveCalibrations
 from lambdas.predict.predict import Outcome, Platform, predict
 from lambdas.predict.request import Backfill
 from tests.cloud import BUCKET
@@ -42,7 +44,14 @@ class World:
         self.events: list[dict[str, Any]] = []
         self._written: dict[str, pd.DataFrame] = {}
         self.lake, self.registry = Lake(s3, BUCKET, "binance"), Registry(s3, BUCKET)
-        self.platform = Platform(local_settings(), self.lake, table, Champions(self.registry), Bus(self, "bus"))
+        self.platform = Platform(
+            local_settings(),
+            self.lake,
+            table,
+            Champions(self.registry),
+            LiveCalibrations(s3, BUCKET),
+            Bus(self, "bus"),
+        )
 
     def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 (boto3's name)
         self.events += Entries
@@ -81,6 +90,10 @@ class World:
     def backfill(self, start: datetime, end: datetime, now: datetime) -> int:
         request = Backfill(action="backfill", symbol=SYMBOL, start=start, end=end, time=now)
         return backfill(request, self.platform)
+
+    def series(self) -> Series:
+        """The stored months as a run finds them."""
+        return Series(self.lake, SYMBOL)
 
     def forecast(self, target: datetime) -> Forecast:
         found = self.table.get(SYMBOL, target)
