@@ -20,7 +20,7 @@ def test_means_and_extremes_are_those_of_pandas(hours: int) -> None:
 def test_a_weighted_mean_halves_its_weights_every_half_life() -> None:
     impulse = np.zeros(40)
     impulse[10] = 1.0
-    response = Past(impulse, 25).mean(16, half_life=4)
+    response = Past(impulse, 25).averages({4: 16})[4]
     assert response[1] / response[5] == pytest.approx(2.0)
     assert (response[11:] == 0).all(), "nothing is left of it once its memory ends"
 
@@ -39,7 +39,9 @@ def test_before_its_start_a_series_is_unknown() -> None:
 
 def test_the_present_value_is_the_same_to_the_last_bit_wherever_the_series_starts() -> None:
     for start in range(0, 250, 7):
-        assert Past(SERIES[start:], 1).mean(37, half_life=9) == Past(SERIES, 1).mean(37, half_life=9)
+        part, whole = Past(SERIES[start:], 1), Past(SERIES, 1)
+        assert part.mean(37) == whole.mean(37)
+        assert part.averages({9: 37, 5: 23}) == whole.averages({9: 37, 5: 23})
 
 
 def test_a_null_is_forgotten_once_it_leaves_the_window() -> None:

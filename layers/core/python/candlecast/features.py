@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from candlecast import measures, windows
+from candlecast.candles import VALUES
 from candlecast.measures import HALF_LIVES, VOLATILITY_WARM_UP, Market, averages
 from candlecast.windows import Hours, Series
 
@@ -70,8 +71,6 @@ WARM_UP: int = max(feature.warm_up for feature in FEATURES)
 """Candles after which every feature is known; below a month, so that two calendar months always suffice."""
 
 Matrix = NDArray[np.float64]
-_VALUES = ("open", "high", "low", "close", "volume")
-_GIVEN = 2  # columns before the computed ones: open_time and close
 _BLOCK = 8192
 """Rows computed at a time: what they need stays in the processor's cache."""
 
@@ -84,30 +83,34 @@ def compute(
     *candles*: a candle table; BadRequest unless strictly increasing. With *start* (aware) only the candles from there
     on get a row and only the WARM_UP - 1 candles before them are looked at: the same values, to the last bit.
     """
-    hours = windows.epoch_hours(candles["open_time"])
-    values = {name: candles[name].to_numpy("float64") for name in _VALUES}
-    first = 0 if start is None else _first_from(hours, start)
-    columns = (VOLATILITY, *declared)
-    matrix = np.empty((len(hours) - first, _GIVEN + len(columns)), order="F")
-    matrix[:, _GIVEN - 1] = values["close"][first:]
-    for begin in range(first, len(hours), _BLOCK):
-        end = min(begin + _BLOCK, len(hours))
-        _fill(matrix[begin - first : end - first, _GIVEN:], hours, values, slice(begin, end), columns)
-    labels = _LABELS if declared is FEATURES else _labels(columns)
-    table = pd.DataFrame(matrix, columns=labels, copy=False)
-    table.isetitem(0, candles["open_time"].array[first:])
+    table = pd.DataFrame(matrix(candles, start, declared), columns=_labels(declared), copy=False)
+    table.insert(0, "open_time", candles["open_time"].array[len(candles) - len(table) :])
     return table
 
 
-def _labels(columns: Sequence[Feature]) -> pd.Index[str]:
-    return pd.Index(["open_time", "close", *(feature.name for feature in columns)])
+def matrix(candles: pd.DataFrame, start: datetime | None = None, declared: Sequence[Feature] = FEATURES) -> Matrix:
+    """What compute gives, without open_time and as bare numbers: close, volatility and every feature in order.
+
+    A DataFrame takes longer to make than the newest hour's features.
+    """
+    hours = windows.epoch_hours(candles["open_time"])
+    values = {name: candles[name].to_numpy("float64") for name in VALUES}
+    first = 0 if start is None else _first_from(hours, start)
+    columns = (VOLATILITY, *declared)
+    made = np.empty((len(hours) - first, 1 + len(columns)), order="F")
+    made[:, 0] = values["close"][first:]
+    for begin in range(first, len(hours), _BLOCK):
+        end = min(begin + _BLOCK, len(hours))
+        _fill(made[begin - first : end - first, 1:], hours, values, slice(begin, end), columns)
+    return made
 
 
-_LABELS = _labels((VOLATILITY, *FEATURES))
+def _labels(declared: Sequence[Feature]) -> list[str]:
+    return ["close", VOLATILITY.name, *(NAMES if declared is FEATURES else (feature.name for feature in declared))]
 
 
-def _fill(matrix: Matrix, hours: Hours, values: Mapping[str, Series], rows: slice, columns: Sequence[Feature]) -> None:
-    """Writes the features of some candles, given by their positions, into their rows of *matrix*."""
+def _fill(made: Matrix, hours: Hours, values: Mapping[str, Series], rows: slice, columns: Sequence[Feature]) -> None:
+    """Writes the features of some candles, given by their positions, into their rows."""
     lookback = max(feature.warm_up for feature in columns) - 1
     asked = hours[rows]
     grid = np.arange(asked[0] - lookback, asked[-1] + 1)
@@ -115,13 +118,15 @@ def _fill(matrix: Matrix, hours: Hours, values: Mapping[str, Series], rows: slic
     positions = hours[seen] - grid[0]
     on_grid = {name: windows.spread(series[seen], positions, len(grid)) for name, series in values.items()}
     market = Market(grid, on_grid, len(grid) - lookback)
-    places = asked - asked[0] if len(asked) < len(grid) - lookback else slice(None)
+    complete = len(asked) == len(grid) - lookback
     history = asked - hours[0] + 1
+    shortest = int(history[0])
     with np.errstate(invalid="ignore", divide="ignore"):  # unknown in, unknown out
         for column, feature in enumerate(columns):
-            matrix[:, column] = feature.values(market)[places]
-            if history[0] < feature.warm_up:
-                matrix[history < feature.warm_up, column] = np.nan
+            series = feature.values(market)
+            made[:, column] = series if complete else series[asked - asked[0]]
+            if shortest < feature.warm_up:
+                made[history < feature.warm_up, column] = np.nan
 
 
 def _first_from(hours: Hours, start: datetime) -> int:

@@ -29,11 +29,7 @@ def averages(returns: Series, known_share: float = windows.KNOWN_SHARE, span: in
     """
     if span is None:
         returns, span = np.concatenate([np.full(max(HALF_LIVES.values()) - 1, np.nan), returns]), len(returns)
-    sizes = Past(np.abs(returns), span)
-    return {
-        half_life: sizes.mean(memory, half_life=half_life, known_share=known_share)
-        for half_life, memory in HALF_LIVES.items()
-    }
+    return Past(np.abs(returns), span).averages(HALF_LIVES, known_share)
 
 
 class Market:

@@ -10,7 +10,8 @@ Series are float64 arrays on a gap-free hourly grid, nan where unknown.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -74,7 +75,7 @@ class Past:
     def __init__(self, values: Series, span: int) -> None:
         self.values = values
         self.span = span
-        self._ladders: dict[tuple[str, float], _Ladder] = {}
+        self._ladders: dict[str, _Ladder] = {}
 
     @property
     def now(self) -> Series:
@@ -88,15 +89,25 @@ class Past:
             raise IndexError(f"{hours} hours ago lies before the series' start.")
         return self.values[end - self.span : end]
 
-    def mean(self, hours: int, *, half_life: float | None = None, known_share: float = KNOWN_SHARE) -> Series:
-        """Mean of the known values of the last *hours* hours, the present one included.
+    def mean(self, hours: int) -> Series:
+        """Mean of the known values of the last *hours* hours, the present one included."""
+        return self._ladder("sum", 0.0, _add).window(hours)[-self.span :] / self._weight(hours, 1.0, KNOWN_SHARE)
 
-        With *half_life* (hours) the weights fall by half every so many hours and are normalised over the known ones:
-        an exponential average with a finite memory.
+    def averages(self, memories: Mapping[int, int], known_share: float = KNOWN_SHARE) -> dict[int, Series]:
+        """Exponential averages of the known values by half-life, each with the memory given, all in hours.
+
+        Their weights fall by half every half-life, end with the memory, and are normalised over the known hours.
         """
-        decay = 1.0 if half_life is None else 0.5 ** (1.0 / half_life)
-        total = self._ladder("sum", decay, 0.0, _adding(decay)).window(hours)[-self.span :]
-        return total / self._weight(hours, decay, known_share)
+        decays = [0.5 ** (1.0 / half_life) for half_life in memories]
+
+        def join(recent: Series, earlier: Series, span: int) -> Series:
+            return recent + np.array([[decay**span] for decay in decays]) * earlier
+
+        ladder = _Ladder(np.broadcast_to(self._filled(0.0), (len(decays), len(self.values))), join)
+        return {
+            half_life: ladder.window(memory)[row, -self.span :] / self._weight(memory, decays[row], known_share)
+            for row, (half_life, memory) in enumerate(memories.items())
+        }
 
     def maximum(self, hours: int) -> Series:
         """The largest known value of the last *hours* hours."""
@@ -107,25 +118,26 @@ class Past:
         return self._extreme("minimum", np.inf, np.minimum, hours)
 
     def _extreme(self, name: str, nothing: float, choose: np.ufunc, hours: int) -> Series:
-        ladder = self._ladder(name, 1.0, nothing, lambda recent, earlier, _: choose(recent, earlier))
-        extreme = ladder.window(hours)[-self.span :]
+        extreme = self._ladder(name, nothing, lambda recent, earlier, _: choose(recent, earlier)).window(hours)
         if self._all_known:
-            return extreme
-        return np.where(np.isnan(self._weight(hours, 1.0, KNOWN_SHARE)), np.nan, extreme)
+            return extreme[-self.span :]
+        return np.where(np.isnan(self._weight(hours, 1.0, KNOWN_SHARE)), np.nan, extreme[-self.span :])
 
-    def _ladder(self, name: str, decay: float, nothing: float, join: _Join) -> _Ladder:
-        if (name, decay) not in self._ladders:
-            filled = self.values if self._all_known else np.where(self._known, self.values, nothing)
-            self._ladders[name, decay] = _Ladder(filled, join)
-        return self._ladders[name, decay]
+    def _ladder(self, name: str, nothing: float, join: _Join) -> _Ladder:
+        if name not in self._ladders:
+            self._ladders[name] = _Ladder(self._filled(nothing), join)
+        return self._ladders[name]
+
+    def _filled(self, nothing: float) -> Series:
+        return self.values if self._all_known else np.where(self._known, self.values, nothing)
+
+    @cached_property
+    def _all_known(self) -> bool:
+        return math.isfinite(self.values.sum())
 
     @cached_property
     def _known(self) -> NDArray[np.bool_]:
         return np.isfinite(self.values)
-
-    @cached_property
-    def _all_known(self) -> bool:
-        return bool(self._known.all())
 
     def _weight(self, hours: int, decay: float, share: float) -> Series:
         """The weight of the known hours in each window; nan where it is less than *share* of the window's."""
@@ -137,7 +149,7 @@ class Past:
             known_hours = np.arange(len(self.values) - self.span, len(self.values)) + 1 - first
             weight = ramp[np.clip(known_hours, 0, hours)]
         else:
-            weight = _Ladder(self._known.astype("float64"), _adding(decay)).window(hours)[-self.span :]
+            weight = _Ladder(self._known.astype("float64"), _decayed(decay)).window(hours)[-self.span :]
         return np.where(weight >= share * ramp[-1], weight, np.nan)
 
 
@@ -146,7 +158,7 @@ _Join = Callable[[Series, Series, int], Series]
 
 
 class _Ladder:
-    """Joins of the last 1, 2, 4, .. values of a series, out of which a window of any length is put together."""
+    """Joins of the last 1, 2, 4, .. values, of which a window of any length is put together; of one series or more."""
 
     def __init__(self, series: Series, join: _Join) -> None:
         self._powers, self._join = [series], join
@@ -157,20 +169,22 @@ class _Ladder:
         result, covered = self._power(digits[0]), 1 << digits[0]
         for digit in digits[1:]:
             span = 1 << digit
-            result = self._join(result[span:], self._power(digit)[:-covered], covered)
+            result = self._join(result[..., span:], self._power(digit)[..., :-covered], covered)
             covered += span
         return result
 
     def _power(self, digit: int) -> Series:
         while len(self._powers) <= digit:
             highest, span = self._powers[-1], 1 << len(self._powers) - 1
-            self._powers.append(self._join(highest[span:], highest[:-span], span))
+            self._powers.append(self._join(highest[..., span:], highest[..., :-span], span))
         return self._powers[digit]
 
 
-def _adding(decay: float) -> _Join:
-    if decay == 1.0:
-        return lambda recent, earlier, _: recent + earlier
+def _add(recent: Series, earlier: Series, _: int) -> Series:
+    return recent + earlier
+
+
+def _decayed(decay: float) -> _Join:
     return lambda recent, earlier, span: recent + decay**span * earlier
 
 
@@ -178,4 +192,4 @@ def _adding(decay: float) -> _Join:
 def _ramp(hours: int, decay: float) -> Series:
     """The weight of a window of which the newest 0, 1, .. *hours* hours are known."""
     ones = np.concatenate([np.zeros(hours), np.ones(hours)])
-    return np.concatenate([[0.0], _Ladder(ones, _adding(decay)).window(hours)[1:]])
+    return np.concatenate([[0.0], _Ladder(ones, _decayed(decay)).window(hours)[1:]])
