@@ -192,10 +192,11 @@ def test_values_that_cannot_be_are_handed_on_for_validation_to_judge(market: Ser
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_conflicting_rows_of_one_hour_are_both_handed_on(market: Server, dialect: str) -> None:
+@pytest.mark.parametrize("end", [NOON, NOON + HOUR], ids=["at the end", "before the end"])
+def test_conflicting_rows_of_one_hour_are_both_handed_on(market: Server, dialect: str, end: datetime) -> None:
     market.faults({"kind": "conflicting"})
 
-    table = served(market, dialect, NOON - 3 * HOUR, NOON + HOUR)
+    table = served(market, dialect, NOON - 3 * HOUR, end)
 
     assert list(table["open_time"]).count(NOON - HOUR) == 2
 

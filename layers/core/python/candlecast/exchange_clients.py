@@ -25,6 +25,9 @@ from candlecast.settings import Exchange, ExchangeSettings
 
 Rows = npt.NDArray[np.float64]
 """Candles as rows of: open time (of any unit since 1970), open, high, low, close, volume."""
+SPARE = 10
+"""Rows asked for beyond the wanted ones, as far as a page goes: where an exchange sends an hour twice, ccxt would cut
+the page's end off, and with it the contradiction."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ class Client:
         self._declare(symbol)
         self.requests += 1
         self._status, self._headers = None, {}
-        limit = None if self.dialect.newest_only else count
+        limit = None if self.dialect.newest_only else min(count + SPARE, self.dialect.page)
         try:
             rows = self._ccxt.fetch_ohlcv(symbol.replace("-", "/"), "1h", since=since, limit=limit)
             if not isinstance(self.dialect.candles(self._ccxt.last_json_response), list):
