@@ -67,7 +67,7 @@ def collect(
     of them are asked for once more, in the same request, if the exchange that is asked served them.
     A jump is believed if a second exchange shows it too, and gives way to that exchange's candle if it does not.
     """
-    search = _Search(symbol, open_times(missing.to_frame(name="open_time")), known, now, settings)
+    search = _Search(symbol, candles.micros(missing), known, now, settings)
     looked_at_again = known.tail(again)
     for source in sources:
         if search.asked and not len(search.left):
@@ -132,7 +132,7 @@ class _Search:
         distrusted = [rows for rows in [*self._quarantined, *doubted] if len(rows)]
         return Collected(
             valid=self._valid,
-            quarantined=pd.concat(distrusted, ignore_index=True) if distrusted else candles.validate(self._valid)[1],
+            quarantined=pd.concat(distrusted, ignore_index=True) if distrusted else candles.without_rows("reason"),
             asked=tuple(self.asked),
             requests=self._requests,
             seconds=self._seconds,

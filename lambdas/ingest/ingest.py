@@ -20,7 +20,6 @@ import numpy as np
 import pandas as pd
 
 from candlecast import candles, exchange, hours, revisions
-from candlecast.candles import open_times
 from candlecast.events import Bus, CandlesStored
 from candlecast.gaps import GapRecord, GapStore
 from candlecast.hours import HOUR
@@ -104,15 +103,11 @@ def ingest(symbol: str, now: datetime, span: Span | None, platform: Platform) ->
     """
     last = hours.last_closed(now, platform.settings.exchange.grace)
     series, hourly = Series(platform.lake, symbol), span is None
-    expected = span or Span(last - RECENT, last + HOUR)
-    for month in hours.months(expected.start - HOUR, expected.end):
-        series.month("features", month)  # looked at before the candles, see refresh
     start = span.start if span else _hourly_start(series, last)
-    due = Span(start, max(start, min(expected.end, last + HOUR)))
+    due = Span(start, max(start, min(span.end, last + HOUR) if span else last + HOUR))
     spans = [due] if hourly else list(due.by_month())
     parts = [_complete(series, part, now, platform, LOOKED_AT_AGAIN if hourly else 0) for part in spans]
-    for month_start in refresh.months(series, due.start, due.end, heal=hourly):
-        refresh.refresh(series, month_start)
+    refresh.refresh(series, due.start, due.end, heal=hourly)
     record = platform.gaps.update(symbol, lambda known: _with_gaps(known, series, parts))
     outcome = _outcome(series, due, parts, record)
     failure = next((part.collected.failure for part in parts if part.collected.failure), None)
@@ -149,10 +144,11 @@ def _complete(series: Series, span: Span, now: datetime, platform: Platform, aga
     """
     known = series.rows("candles", span.start - JUMP_HISTORY, span.end)
     missing = candles.missing_hours(known, span.start, span.end)
+    refresh.look(series, span.start, span.end)
     settings = platform.settings.exchange
     collected = collect(series.symbol, missing, known, now, settings, platform.fetch, platform.order(settings), again)
     changes = revisions.corrections(known, collected.valid)
-    fresh = collected.valid[np.isin(open_times(collected.valid), open_times(missing.to_frame(name="open_time")))]
+    fresh = collected.valid[np.isin(candles.open_times(collected.valid), candles.micros(missing))]
     both = pd.concat([fresh, changes.after], ignore_index=True) if len(changes.after) else fresh
     _keep(series, "quarantine", collected.quarantined, _with_quarantined)
     _keep(series, "revisions", changes.before, partial(revisions.superseded, now=now))
@@ -180,9 +176,9 @@ def _by_month(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         return
     first, newest = (rows["open_time"].iloc[at].to_pydatetime() for at in (0, -1))
     for span in Span(hours.floor(first), hours.floor(newest) + HOUR).by_month():
-        within = (rows["open_time"] >= span.start) & (rows["open_time"] < span.end)
-        if within.any():
-            yield hours.month(span.start), rows[within]
+        own = candles.between(rows, span.start, span.end)
+        if len(own):
+            yield hours.month(span.start), own
 
 
 def _with_quarantined(stored: pd.DataFrame, quarantined: pd.DataFrame) -> pd.DataFrame:
@@ -192,11 +188,13 @@ def _with_quarantined(stored: pd.DataFrame, quarantined: pd.DataFrame) -> pd.Dat
 
 
 def _with_gaps(record: GapRecord, series: Series, parts: list[_Part]) -> GapRecord:
-    """The record with what the parts lack now. The candles are looked at after the record was: nothing is outdated."""
+    """The record with what the parts lack now: what seems to be missing is looked for again after the record."""
     since = series.now()
     for part in parts:
         start, end = part.span.start, part.span.end
-        missing = candles.missing_hours(series.rows("candles", start, end, since), start, end)
+        missing = candles.missing_hours(series.rows("candles", start, end), start, end)
+        if len(missing):
+            missing = candles.missing_hours(series.rows("candles", start, end, since), start, end)
         record = record.replaced(start, end, list(missing.to_pydatetime()), part.collected.asked)
     return record
 

@@ -44,25 +44,41 @@ _JUMP_HISTORY_MINIMUM = 24
 
 def empty() -> pd.DataFrame:
     """A candle table without rows."""
-    return pd.DataFrame(columns=list(COLUMNS)).astype(TYPES)
+    return without_rows().copy()
 
 
 def conform(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows as a candle table: contract columns and types, sorted by open time (equal hours keep their order)."""
     table = rows
-    if list(rows.columns) != list(COLUMNS) or [str(kind) for kind in rows.dtypes] != list(TYPES.values()):
+    if list(rows.columns) != list(COLUMNS) or list(rows.dtypes) != list(without_rows().dtypes):
         times = {name: pd.to_datetime(rows[name], utc=True).dt.as_unit("us") for name in ("open_time", "ingested_at")}
         table = rows[list(COLUMNS)].assign(**times).astype(TYPES)
     hours = open_times(table)
     if (hours[1:] < hours[:-1]).any():
         return table.sort_values("open_time", kind="stable", ignore_index=True)
-    return table.reset_index(drop=True)
+    return indexed(table)
+
+
+def indexed(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with a plain 0.. index: itself, where it has one."""
+    return table if table.index.equals(pd.RangeIndex(len(table))) else table.reset_index(drop=True)
 
 
 def open_times(table: pd.DataFrame) -> NDArray[np.int64]:
     """The open times of any table that has them, as microseconds since 1970-01-01T00:00Z."""
-    micros: NDArray[np.int64] = table["open_time"].to_numpy("datetime64[us]").view("int64")
-    return micros
+    return micros(table["open_time"])
+
+
+def micros(instants: pd.Series | pd.DatetimeIndex) -> NDArray[np.int64]:
+    """Instants as microseconds since 1970-01-01T00:00Z."""
+    return instants.to_numpy("datetime64[us]").view("int64")
+
+
+def between(table: pd.DataFrame, start: datetime, end: datetime, hour: str = "open_time") -> pd.DataFrame:
+    """The rows of the hours [start, end) of a table sorted by *hour*, with their index in it."""
+    bounds = [round(bound.timestamp() * 1e6) for bound in (start, end)]
+    first, stop = np.searchsorted(micros(table[hour]), bounds)
+    return table.iloc[first:stop]
 
 
 def instants(stamps: Sequence[float]) -> pd.DatetimeIndex:
@@ -104,7 +120,7 @@ def validate(
     """
     rows = conform(fetched)
     faults = _faults(rows)
-    kept, quarantined = rows, _none("reason")
+    kept, quarantined = rows, without_rows("reason")
     if faults.any():
         kept = rows[faults == 0].reset_index(drop=True)
         quarantined = rows.assign(reason=np.array(_FAULTS, dtype=object)[faults])[faults != 0]
@@ -115,10 +131,11 @@ def validate(
         clashes = kept[conflicting].assign(reason="conflicting candles for one hour")
         quarantined = clashes if quarantined.empty else pd.concat([quarantined, clashes])
         kept = kept[~conflicting].reset_index(drop=True)
-    quarantined = quarantined.sort_values("open_time", kind="stable", ignore_index=True)
+    if len(quarantined):
+        quarantined = quarantined.sort_values("open_time", kind="stable", ignore_index=True)
     jumps = _jumps(kept, before, jump_multiple)
     if not jumps:
-        return Judged(kept, quarantined, _none("reason", "limit"))
+        return Judged(kept, quarantined, without_rows("reason", "limit"))
     doubted = kept.loc[list(jumps)].assign(
         reason=[reason for reason, _ in jumps.values()], limit=[limit for _, limit in jumps.values()]
     )
@@ -126,7 +143,8 @@ def validate(
 
 
 @cache
-def _none(*extra: str) -> pd.DataFrame:
+def without_rows(*extra: str) -> pd.DataFrame:
+    """A candle table without rows, with the columns that validation adds; the same one each time."""
     kinds = {"reason": "object", "limit": "float64"}
     return pd.DataFrame(columns=[*COLUMNS, *extra]).astype(TYPES | {name: kinds[name] for name in extra})
 
@@ -167,10 +185,10 @@ def missing_hours(
 
 def _faults(rows: pd.DataFrame) -> NDArray[np.int64]:
     """Why each row cannot be a candle, looked at alone: its first reason's position in _FAULTS, 0 for none."""
-    micros, prices, volume = open_times(rows), rows[list(PRICES)].to_numpy(), rows["volume"].to_numpy()
+    hours, prices, volume = open_times(rows), rows[list(PRICES)].to_numpy(), rows["volume"].to_numpy()
     opened, high, low, close = prices.T
     rules = [
-        micros % _MICROSECONDS != 0,
+        hours % _MICROSECONDS != 0,
         ~(np.isfinite(prices) & (prices > 0)).all(axis=1),
         (low > np.minimum(opened, close)) | (high < np.maximum(opened, close)),
         ~(np.isfinite(volume) & (volume >= 0)),

@@ -55,9 +55,11 @@ class Dataset:
 
     def conform(self, table: pd.DataFrame) -> pd.DataFrame:
         """The table with exactly these columns and types, sorted by hour; a column it lacks is null throughout."""
-        shaped = table if table.dtypes.equals(self.empty.dtypes) else self._shaped(table)
+        shaped = table
+        if list(table.columns) != list(self.columns) or list(table.dtypes) != list(self.empty.dtypes):
+            shaped = self._shaped(table)
         if shaped[self.hour].is_monotonic_increasing:
-            return shaped.reset_index(drop=True)
+            return candles.indexed(shaped)
         return shaped.sort_values(self.hour, ignore_index=True)
 
     def _shaped(self, table: pd.DataFrame) -> pd.DataFrame:
@@ -133,9 +135,7 @@ class Lake:
         filled = [table for table in tables if not table.empty]
         if not filled:
             return shape.empty
-        rows = pd.concat(filled, ignore_index=True)
-        within = (rows[shape.hour] >= pd.Timestamp(start)) & (rows[shape.hour] < pd.Timestamp(end))
-        return rows[within].reset_index(drop=True)
+        return joined([candles.between(table, start, end, shape.hour) for table in filled])
 
     def month(self, dataset: Name, symbol: str, month: str, known: Month | None = None) -> Month:
         """One month's object and its ETag, in one request; an empty table where there is none.
@@ -196,11 +196,18 @@ class Lake:
             raise _unavailable(key, error) from error
 
 
+def joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
+    """The tables one below the other, with a plain index."""
+    return pd.concat(tables, ignore_index=True) if len(tables) > 1 else candles.indexed(tables[0])
+
+
 def encoded(dataset: Name, table: pd.DataFrame) -> bytes:
     """The Parquet object that holds a conformed table, as awswrangler writes it."""
+    if set(DATASETS[dataset].columns.values()) == {_TIME, "float64"}:
+        return _numbers(table)
     kept = _Kept()
     wr.s3.to_parquet(
-        table,
+        table.copy(deep=False),  # it may be a part of another one, and awswrangler sets columns
         "s3://nowhere/object.parquet",
         index=False,
         compression="zstd",
@@ -215,6 +222,14 @@ def encoded(dataset: Name, table: pd.DataFrame) -> bytes:
         boto3_session=cast("boto3.Session", kept),
     )
     return kept.body
+
+
+def _numbers(table: pd.DataFrame) -> bytes:
+    """The same of a table that has numbers only: wide ones take awswrangler longer to look at than to write."""
+    columns = {str(name): pa.array(values.array, from_pandas=True) for name, values in table.items()}
+    body = io.BytesIO()
+    pq.write_table(pa.table(columns), body, compression="zstd", use_dictionary=False)
+    return body.getvalue()
 
 
 def _table(body: bytes) -> pd.DataFrame:

@@ -27,6 +27,8 @@ class Corrections(NamedTuple):
 def corrections(stored: pd.DataFrame, fetched: pd.DataFrame) -> Corrections:
     """The stored candles whose own exchange gives other values now, and what it gives."""
     old, new = _common_hours(stored, fetched)
+    if not len(old):
+        return Corrections(candles.empty(), candles.empty())
     from_the_same = stored["source"].to_numpy()[old] == fetched["source"].to_numpy()[new]
     differs = (_values(stored)[old] != _values(fetched)[new]).any(axis=1)
     chosen = from_the_same & differs
@@ -38,6 +40,8 @@ def corrected(stored: pd.DataFrame, changes: Corrections) -> pd.DataFrame:
 
     It was replaced by another run meanwhile, which asked the exchange at about the same time.
     """
+    if changes.after.empty:
+        return stored
     at, change = _common_hours(stored, changes.before)
     as_seen = (_values(stored)[at] == _values(changes.before)[change]).all(axis=1)
     at, change = at[as_seen], change[as_seen]

@@ -11,8 +11,8 @@ from itertools import count
 
 import pandas as pd
 
-from candlecast import hours
-from candlecast.lake import DATASETS, Change, Lake, Month, Name
+from candlecast import candles, hours
+from candlecast.lake import DATASETS, Change, Lake, Month, Name, joined
 
 
 class Series:
@@ -31,6 +31,11 @@ class Series:
         if key not in self._months or self._seen[key] < since:
             self._keep(key, self._lake.month(dataset, self.symbol, month, self._months.get(key)))
         return self._months[key].table
+
+    def expect_nothing(self, dataset: Name, month: str) -> None:
+        """Takes a month that was not looked at for absent: if it is not, writing it finds out, and looks."""
+        self._months.setdefault((dataset, month), Month(DATASETS[dataset].empty, None))
+        self._seen.setdefault((dataset, month), self.now())
 
     def seen(self, dataset: Name, month: str) -> int:
         """The moment when a month was read or written; it is read if it was not yet."""
@@ -51,9 +56,8 @@ class Series:
         filled = [table for table in tables if not table.empty]
         if not filled:
             return DATASETS[dataset].empty
-        rows = pd.concat(filled, ignore_index=True) if len(filled) > 1 else filled[0]
-        hour = rows[DATASETS[dataset].hour]
-        return rows[(hour >= pd.Timestamp(start)) & (hour < pd.Timestamp(end))].reset_index(drop=True)
+        hour = DATASETS[dataset].hour
+        return joined([candles.between(table, start, end, hour) for table in filled])
 
     def update(self, dataset: Name, month: str, change: Change) -> pd.DataFrame:
         """Changes a stored month (see Lake.update) and returns its rows as they are now."""
