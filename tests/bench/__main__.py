@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 
 from candlecast.settings import Family
-from tests.bench import backfill, gateway, placebo, recipe, shard, walk_forward
+from tests.bench import backfill, features, forecast, gateway, intervals, placebo, recipe, shard, walk_forward
 
 app = typer.Typer(help="Benchmarks on the deployed local stack (`make demo` or `make up` and `make deploy` first).")
 
@@ -45,6 +45,24 @@ def placebo_row(seeds: int = 50) -> None:
 def walk_forward_row() -> None:
     """The BTC backtest of 2022-01..2024-03, refitted monthly: CPU time, memory and error beside two packages'."""
     Console(highlight=False, width=120).print(walk_forward.measure())
+
+
+@app.command("intervals")
+def intervals_row(symbol: str | None = None) -> None:
+    """Coverage and pinball loss of the interval on the recorded markets, beside a rolling 30-day band."""
+    Console(highlight=False, width=140).print(intervals.measure(symbol))
+
+
+@app.command("forecast")
+def forecast_row(forecasts: int = 2000) -> None:
+    """One forecast from a warm bundle: features, point, interval and contributions, in milliseconds."""
+    Console(highlight=False).print(forecast.measure(forecasts))
+
+
+@app.command("features")
+def features_row() -> None:
+    """The declared features beside the same set in plain pandas, polars and mlforecast: whole history and live row."""
+    Console(highlight=False).print(features.measure())
 
 
 @app.callback()

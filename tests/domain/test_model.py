@@ -171,3 +171,44 @@ def test_arrays_and_tables_get_the_same_forecast(fitted: Model, rows: pd.DataFra
     arrays = fitted.forecast_matrix(some[list(features.NAMES)].to_numpy("float64"), some["volatility"].to_numpy())
     for name, values in arrays._asdict().items():
         np.testing.assert_array_equal(values, fitted.forecast(some.drop(columns="target_return"))[name])
+
+
+def test_the_largest_contributions_come_first_and_all_of_them_make_the_forecast(
+    fitted: Model, rows: pd.DataFrame
+) -> None:
+    newest = rows.tail(3)
+    matrix, volatility = newest[list(features.NAMES)].to_numpy(), newest["volatility"].to_numpy()
+    every = fitted.explain(matrix, volatility, len(features.NAMES))
+    few = fitted.explain(matrix, volatility, 4)
+    rest = fitted.contributions(matrix, volatility)[:, -1]
+    for row in range(3):
+        sizes = [abs(contribution.predicted_return) for contribution in every[row]]
+        assert sizes == sorted(sizes, reverse=True)
+        assert few[row] == every[row][:4]
+        assert few[row][0].value == newest[few[row][0].feature].iloc[row]
+    told = [sum(contribution.predicted_return for contribution in row) for row in every]
+    np.testing.assert_allclose(np.array(told) + rest, fitted.forecast_matrix(matrix, volatility).predicted_return)
+
+
+def test_each_hours_interval_has_learnt_from_the_hours_before_it_and_from_none_after(
+    fitted: Model, rows: pd.DataFrame
+) -> None:
+    unseen = rows.tail(100)
+    changed = unseen.copy()
+    changed.loc[changed.index[60:], "target_return"] = 0.2
+    before, after = fitted.forecast(unseen), fitted.forecast(changed)
+    pd.testing.assert_frame_equal(after.head(61), before.head(61), check_exact=True)
+    pd.testing.assert_series_equal(after["predicted_return"], before["predicted_return"], check_exact=True)
+    assert (after["upper_return"] > before["upper_return"]).iloc[61:].all()
+
+
+def test_a_model_that_settled_hours_goes_on_as_one_that_walked_through_them(fitted: Model, rows: pd.DataFrame) -> None:
+    unseen = rows.tail(50)
+    walked = fitted.forecast(unseen).tail(10)
+    carried = fitted.settled(unseen.head(40)).forecast(unseen.tail(10))
+    pd.testing.assert_frame_equal(carried, walked, check_exact=True)
+
+
+def test_rows_to_learn_from_that_are_out_of_order_are_refused(fitted: Model, rows: pd.DataFrame) -> None:
+    with pytest.raises(BadRequest, match="order of time"):
+        fitted.forecast(rows.tail(5).iloc[::-1])

@@ -42,6 +42,15 @@ class Forecasts(NamedTuple):
     probability_up: Series
 
 
+class Contribution(NamedTuple):
+    """What one feature adds to a forecast."""
+
+    feature: str
+    value: float
+    predicted_return: float
+    """Its share, a simple return."""
+
+
 @dataclass(frozen=True)
 class Model:
     """A fitted model. `manifest` says what it is: features, training range, parameters; with a bundle also its version.
@@ -95,6 +104,14 @@ class Model:
         """Each feature's share of predicted_return, per row; the last column is what no feature accounts for."""
         shares: Matrix = self.point.contributions(matrix) * (self.manifest["shrinkage"] * volatility)[:, None]
         return shares
+
+    def explain(self, matrix: Matrix, volatility: Series, largest: int) -> list[tuple[Contribution, ...]]:
+        """Per row the *largest* contributions of features to predicted_return, the largest first."""
+        told = []
+        for values, shares in zip(matrix, self.contributions(matrix, volatility)[:, :-1], strict=True):
+            order = np.argsort(-np.abs(shares), kind="stable")[:largest]
+            told.append(tuple(Contribution(NAMES[i], float(values[i]), float(shares[i])) for i in order))
+        return told
 
 
 def fit(
