@@ -69,3 +69,23 @@ run "a_bucket_name_that_s3_would_refuse_is_refused" {
   }
   expect_failures = [var.storage]
 }
+
+run "more_months_at_once_than_a_map_runs_are_refused" {
+  command = plan
+  module {
+    source = "./modules/backfill"
+  }
+  variables {
+    backfill = {
+      prefix              = "candlecast-dev"
+      region              = "eu-central-1"
+      account             = "123456789012"
+      partition           = "aws"
+      ingest_function_arn = "arn:aws:lambda:eu-central-1:123456789012:function:candlecast-dev-ingest"
+      ingest_timeout      = 600
+      concurrency         = 41
+      schedule            = "cron(30 3 ? * SUN *)"
+    }
+  }
+  expect_failures = [var.backfill]
+}

@@ -77,6 +77,11 @@ run "development" {
   }
 
   assert {
+    condition     = module.backfill.state_machine.name == "candlecast-dev-backfill"
+    error_message = "The command line finds the backfill machine by its name."
+  }
+
+  assert {
     condition     = output.training_image == "123456789012.dkr.ecr.eu-central-1.amazonaws.com/candlecast-dev-training:latest"
     error_message = "Without training.image, jobs run the image in the stack's own repository."
   }
