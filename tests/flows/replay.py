@@ -148,7 +148,7 @@ class Replay:
         return int(differ.sum()) + len(found.index.symmetric_difference(expected.index))
 
     def await_books(
-        self, start: datetime, end: datetime, wanted: Callable[[Books], bool], timeout: float = 30
+        self, start: datetime, end: datetime, wanted: Callable[[Books], bool], timeout: float = 120
     ) -> Books:
         """The books once they are as *wanted*: what was called asynchronously takes its time."""
         return eventually(lambda: self.books(start, end), wanted, timeout)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from localstack.demo.deployed import Deployed
+from tests.flows.waiting import eventually
 
 PROCESSES = Path("/proc")
 
@@ -22,12 +23,13 @@ def of_function(stack: Deployed, function: str) -> list[int]:
 
 
 def kill(stack: Deployed, function: str) -> int:
-    """Ends them all at once, in the middle of whatever they do: how many."""
+    """Ends them all at once, in the middle of whatever they do, and waits until they are gone: how many."""
     killed = 0
     for process in of_function(stack, function):
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
             killed += 1
+    eventually(lambda: of_function(stack, function), lambda left: not left)
     return killed
 
 
