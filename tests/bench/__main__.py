@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 
 from candlecast.settings import Family
-from tests.bench import backfill, features, forecast, gateway, intervals, placebo, recipe, shard, walk_forward
+from tests.bench import backfill, faults, features, forecast, gateway, intervals, placebo, recipe, shard, walk_forward
 
 app = typer.Typer(help="Benchmarks on the deployed local stack (`make demo` or `make up` and `make deploy` first).")
 
@@ -63,6 +63,12 @@ def forecast_row(forecasts: int = 2000) -> None:
 def features_row() -> None:
     """The declared features beside the same set in plain pandas, polars and mlforecast: whole history and live row."""
     Console(highlight=False).print(features.measure())
+
+
+@app.command("faults")
+def faults_row() -> None:
+    """Every fault flow, each on the next stretch of a recorded market: candles wrong, lost, double; some minutes."""
+    Console(highlight=False, width=170).print(faults.measure())
 
 
 @app.callback()
