@@ -81,7 +81,7 @@ def between(table: pd.DataFrame, start: datetime, end: datetime, hour: str = "op
     return table.iloc[first:stop]
 
 
-def instants(stamps: Sequence[float]) -> pd.DatetimeIndex:
+def instants(stamps: Sequence[float] | NDArray[np.float64]) -> pd.DatetimeIndex:
     """UTC instants of epoch numbers in seconds, milli-, micro- or nanoseconds, told apart one by one by magnitude.
 
     Exchanges' dumps have changed unit from one month to the next.

@@ -68,8 +68,9 @@ def _table(exchange: Exchange, rows: Rows) -> pd.DataFrame:
     if not len(rows):
         return candles.empty()
     columns = dict(zip(candles.VALUES, rows[:, 1:].T, strict=True))
-    opened = candles.instants(rows[:, 0].tolist())
-    return candles.conform(pd.DataFrame({"open_time": opened, **columns, "source": exchange, "ingested_at": pd.NaT}))
+    opened = candles.instants(rows[:, 0])
+    unknown = pd.DatetimeIndex(np.full(len(rows), "NaT", "datetime64[us]")).tz_localize("UTC")
+    return candles.conform(pd.DataFrame({"open_time": opened, **columns, "source": exchange, "ingested_at": unknown}))
 
 
 def _paged(client: Client, symbol: str, start: datetime, end: datetime, attempts: int) -> Rows:
@@ -79,7 +80,7 @@ def _paged(client: Client, symbol: str, start: datetime, end: datetime, attempts
     while cursor < end:
         window_end = min(cursor + page, end)
         answer = _patiently(client, symbol, cursor, window_end, attempts)
-        opened = candles.instants(answer[:, 0].tolist())
+        opened = candles.instants(answer[:, 0])
         if client.dialect.newest_only and len(answer) >= client.dialect.page and opened.min() >= end:
             raise Fault(_out_of_reach(client, symbol, end), Blame.REQUEST)
         pages.append(answer[(opened >= pd.Timestamp(start)) & (opened < pd.Timestamp(end))])
