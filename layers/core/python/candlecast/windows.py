@@ -98,16 +98,13 @@ class Past:
 
         Their weights fall by half every half-life, end with the memory, and are normalised over the known hours.
         """
-        decays = [0.5 ** (1.0 / half_life) for half_life in memories]
-
-        def join(recent: Series, earlier: Series, span: int) -> Series:
-            return recent + np.array([[decay**span] for decay in decays]) * earlier
-
-        ladder = _Ladder(np.broadcast_to(self._filled(0.0), (len(decays), len(self.values))), join)
-        return {
-            half_life: ladder.window(memory)[row, -self.span :] / self._weight(memory, decays[row], known_share)
-            for row, (half_life, memory) in enumerate(memories.items())
-        }
+        averages = {}
+        for half_life, memory in memories.items():
+            decay = 0.5 ** (1.0 / half_life)
+            seen = self._filled(0.0)[-(memory + self.span - 1) :]
+            total = _Ladder(seen, _decayed(decay)).window(memory)
+            averages[half_life] = total / self._weight(memory, decay, known_share)
+        return averages
 
     def maximum(self, hours: int) -> Series:
         """The largest known value of the last *hours* hours."""
@@ -158,7 +155,7 @@ _Join = Callable[[Series, Series, int], Series]
 
 
 class _Ladder:
-    """Joins of the last 1, 2, 4, .. values, of which a window of any length is put together; of one series or more."""
+    """Joins of the last 1, 2, 4, .. values of a series, out of which a window of any length is put together."""
 
     def __init__(self, series: Series, join: _Join) -> None:
         self._powers, self._join = [series], join
@@ -169,14 +166,14 @@ class _Ladder:
         result, covered = self._power(digits[0]), 1 << digits[0]
         for digit in digits[1:]:
             span = 1 << digit
-            result = self._join(result[..., span:], self._power(digit)[..., :-covered], covered)
+            result = self._join(result[span:], self._power(digit)[:-covered], covered)
             covered += span
         return result
 
     def _power(self, digit: int) -> Series:
         while len(self._powers) <= digit:
             highest, span = self._powers[-1], 1 << len(self._powers) - 1
-            self._powers.append(self._join(highest[..., span:], highest[..., :-span], span))
+            self._powers.append(self._join(highest[span:], highest[:-span], span))
         return self._powers[digit]
 
 
