@@ -20,10 +20,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from candlecast import aws, hours
 from candlecast import settings as configuration
 from candlecast.errors import CandlecastError
+from candlecast.lake import Lake
 from candlecast.model import fit
 from candlecast.registry import Registry
 from candlecast.settings import Settings
-from training import charts, contenders, contest, dataset, leak
+from training import charts, contenders, contest, dataset, feature_laws, leak
 from training.backtest import IMPORTANCE_ROWS, importance
 from training.bucket_registry import BucketRegistry
 from training.contract import Folders, Job, Terminated, Termination
@@ -69,6 +70,8 @@ def run(folders: Folders, termination: Termination) -> Release:
     pool = settings.symbols if settings.training.pooled else ()
     data = dataset.load(folders.features, job.symbol, job.as_of, promotion.holdout_days * 24, pool=pool)
     opponent = contest.Opponent.of(Registry(s3, job.bucket), job.symbol)
+    tried = feature_laws.uphold(Lake(s3, job.bucket, settings.exchange.primary), job.symbol, job.as_of)
+    say(f"the features keep their laws on the newest {tried:,} candles")
     record, fitted = _evaluate(job, data, opponent, settings)
     refused = {"walk-forward": record.evaluation.model.total, "hold-out": record.contest.candidate}
     leak.refuse(refused, settings.evaluation.leak)

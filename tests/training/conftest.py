@@ -9,16 +9,19 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import boto3
+import httpx
 import pandas as pd
 import pytest
 import yaml
 from moto.server import ThreadedMotoServer
 
 from candlecast import features, hours, labels
+from candlecast.lake import Lake
 from candlecast.settings import Settings, read, resolve
 from tests.cloud import cloud, s3
 from tests.domain.conftest import simulate_market
@@ -95,9 +98,15 @@ def outcome(code: int, output: str, variables: Mapping[str, str]) -> Outcome:
 
 
 @pytest.fixture(scope="session")
-def rows() -> pd.DataFrame:
-    """110 simulated days in which small moves revert: something can be learnt. The first three weeks are warm-up."""
-    return feature_rows(simulate_market(110 * 24, seed=11, reversal=0.4))
+def candles() -> pd.DataFrame:
+    """110 simulated days in which small moves revert: something can be learnt."""
+    return simulate_market(110 * 24, seed=11, reversal=0.4)
+
+
+@pytest.fixture(scope="session")
+def rows(candles: pd.DataFrame) -> pd.DataFrame:
+    """What ingest makes of the candles. The first three weeks are warm-up."""
+    return feature_rows(candles)
 
 
 @pytest.fixture(scope="session")
@@ -116,13 +125,14 @@ def endpoint() -> Iterator[str]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
+    httpx.post(f"http://{host}:{port}/moto-api/reset").raise_for_status()  # what an earlier module left
     yield f"http://{host}:{port}"
     server.stop()
 
 
 @pytest.fixture(scope="module")
-def bucket(endpoint: str) -> S3Client:
-    """A client of the server that holds the bucket."""
+def bucket(endpoint: str, settings: Settings, candles: pd.DataFrame) -> S3Client:
+    """A client of the server that holds the bucket, and in it the candles of two symbols."""
     client: S3Client = boto3.client(
         "s3",
         endpoint_url=endpoint,
@@ -131,6 +141,10 @@ def bucket(endpoint: str) -> S3Client:
         aws_secret_access_key=ACCESS["AWS_SECRET_ACCESS_KEY"],
     )
     client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    lake = Lake(client, BUCKET, settings.exchange.primary)
+    for month, part in candles.groupby(candles["open_time"].dt.strftime("%Y-%m")):
+        for symbol in (SYMBOL, "ETH-USDT"):
+            lake.update("candles", symbol, str(month), partial(lambda table, _: table, part))
     return client
 
 
@@ -139,9 +153,7 @@ def short_settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project's settings with a short evaluation and hold-out."""
     document = read(ROOT / "settings.yaml")
     document["defaults"]["training"]["evaluation_days"] = 30
-    document["defaults"]["evaluation"]["leak"]["r2"] = (
-        0.4  # the simulated market is easy
-    )
+    document["defaults"]["evaluation"]["leak"]["r2"] = 0.4  # the simulated market is easy
     document["defaults"]["promotion"] |= {"holdout_days": HOLDOUT_DAYS, "minimum_hours": MINIMUM_HOURS}
     file = tmp_path_factory.mktemp("settings") / "settings.yaml"
     file.write_text(yaml.safe_dump(document))
