@@ -26,7 +26,7 @@ HALF_LIFE = 365 * 24
 _ITERATIONS = 5
 _SMALLEST = 0.02  # a return of 0 has no logarithm: sizes count from this share of the volatility on
 _LARGEST = 8.0  # and up to so many volatilities
-_RIDGE = 1e-4
+_PRIOR = 30.0  # rows that speak for the volatility alone, against what a short history would make of chance
 _LEVELS = 48  # hours of working days, then of weekends
 _USUAL_VOLATILITY = np.log(0.005)  # centre of the interactions
 
@@ -99,8 +99,8 @@ class Scale:
     def fit(cls, design: Design, relative: Series) -> Self:
         """The scale of rows in order of time; *relative*: the returns of the hours after them, in volatilities.
 
-        Fisher scoring, begun at least squares on logarithms. Its matrix does not change between iterations, and the
-        levels are solved for by centring. einsum and bincount add in one order, whatever the number of threads.
+        Penalised Fisher scoring, begun at least squares on logarithms. Its matrix does not change between iterations,
+        and the levels are solved for by centring. einsum and bincount add in one order, whatever the number of threads.
         """
         terms, level = design.terms, design.level
         sizes = np.minimum(np.abs(relative), _LARGEST)
@@ -113,12 +113,12 @@ class Scale:
         means = np.column_stack([by_level(column) for column in terms.T]) / per_level[:, None]
         centred = terms - means[level]
         weighted = centred * weights[:, None]
-        information = np.einsum("ij,ik->jk", weighted, centred) + _RIDGE * weights.sum() * np.eye(terms.shape[1])
+        information = np.einsum("ij,ik->jk", weighted, centred) + _PRIOR * np.eye(terms.shape[1])
         coefficients, levels = np.zeros(terms.shape[1]), np.zeros(_LEVELS)
         fitted = np.zeros(len(sizes))
         score = np.log(np.maximum(sizes, _SMALLEST))
         for _ in range(1 + _ITERATIONS):
-            step = np.linalg.solve(information, np.einsum("ij,i->j", weighted, score))
+            step = np.linalg.solve(information, np.einsum("ij,i->j", weighted, score) - _PRIOR * coefficients)
             coefficients = coefficients + step
             levels = levels + by_level(score) / per_level - means @ step
             fitted = np.einsum("ij,j->i", terms, coefficients) + levels[level]
