@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 PART = "model.txt"
 MANY_HOURS = 100_000
-"""Rows, those of several symbols, from which on trees may be larger."""
+"""Rows, those of several symbols, from which on trees may be larger and steps longer."""
 BINNED_HOURS = 8760
 """Features are cut into bins by their quantiles in the first year of one symbol's hours: without a scale, they stay
 what they were, and sorting all hours anew for each refit takes a sixth of its time."""
@@ -35,11 +35,11 @@ COMMON: Mapping[str, Any] = {
     "verbosity": -1,
 }
 BOOSTED: Mapping[str, Any] = {
-    "num_iterations": 150,
-    "learning_rate": 0.05,
+    "num_iterations": 300,  # many small steps: the draws of hours and features matter less
+    "learning_rate": 0.025,
     "num_leaves": 7,
     "feature_fraction": 0.4,
-    "bagging_fraction": 0.6,
+    "bagging_fraction": 0.8,
     "lambda_l2": 20.0,
 }
 FOREST: Mapping[str, Any] = {
@@ -82,7 +82,7 @@ class Trees:
 def fit_boosted(matrix: Matrix, target: Series, seed: int, threads: int, parameters: Parameters) -> Trees:
     """Gradient boosting. *target*: returns in volatilities. The trees do not depend on *threads* (0: all cores)."""
     many = len(target) >= MANY_HOURS
-    size = {"num_leaves": 15} if many else {}
+    size = {"num_leaves": 15, "num_iterations": 150, "learning_rate": 0.05} if many else {}
     size["min_data_in_leaf"] = 2 * LEAF_HOURS if many else max(10, min(LEAF_HOURS, len(target) // 60))
     return _fit("lightgbm", matrix, target, {**COMMON, **BOOSTED, **size, **parameters, "seed": seed}, threads)
 
