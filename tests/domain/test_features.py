@@ -1,4 +1,4 @@
-"""The laws that every declared feature obeys: no look ahead, no endless memory, no leak over gaps, one code path."""
+"""What features are worth, candle by candle; test_laws.py tries the laws that every one of them obeys."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -15,7 +15,6 @@ Recorded = Callable[..., pd.DataFrame]
 
 COLUMNS = ("volatility", *features.NAMES)
 WARM_UPS = {"volatility": features.VOLATILITY_WARM_UP} | {f.name: f.warm_up for f in features.FEATURES}
-CUT = 900
 
 
 @pytest.fixture(scope="module", params=["simulated", "recorded", "with gaps"])
@@ -35,35 +34,11 @@ def table(market: pd.DataFrame) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("name", COLUMNS)
-def test_cutting_off_the_future_changes_nothing(name: str, market: pd.DataFrame, table: pd.DataFrame) -> None:
-    cut = features.compute(market.head(CUT))
-    np.testing.assert_array_equal(cut[name], table[name].head(CUT))
-
-
-@pytest.mark.parametrize("name", COLUMNS)
-def test_lengthening_the_past_changes_nothing_once_warm(name: str, market: pd.DataFrame, table: pd.DataFrame) -> None:
-    short = features.compute(market.tail(700))[name]
-    known = short.notna().to_numpy()
-    assert known.any()
-    np.testing.assert_array_equal(short[known], table[name].tail(700)[known])
-
-
-@pytest.mark.parametrize("name", COLUMNS)
 def test_a_feature_is_known_from_its_declared_warm_up_on(name: str, simulate: Simulate) -> None:
     values = features.compute(simulate(600))[name]
     first_known = WARM_UPS[name] - 1
     assert values[:first_known].isna().all()
     assert np.isfinite(values[first_known:]).all()
-
-
-@pytest.mark.parametrize("name", COLUMNS)
-def test_a_feature_does_not_depend_on_the_price_s_or_the_volume_s_unit(name: str, simulate: Simulate) -> None:
-    market = simulate(560)
-    other = market.copy()
-    other[["open", "high", "low", "close"]] *= 1024.0
-    other["volume"] *= 0.001
-    # log(1024 p) is rounded differently from log(p): equal but for that
-    np.testing.assert_allclose(features.compute(other)[name], features.compute(market)[name], rtol=1e-9, atol=1e-9)
 
 
 def test_the_live_row_is_the_batch_row_to_the_last_bit(market: pd.DataFrame, table: pd.DataFrame) -> None:
@@ -73,6 +48,20 @@ def test_the_live_row_is_the_batch_row_to_the_last_bit(market: pd.DataFrame, tab
         pd.testing.assert_frame_equal(
             incremental, table[table["open_time"] >= start].reset_index(drop=True), check_exact=True
         )
+
+
+def test_bare_numbers_are_the_table_s(market: pd.DataFrame, table: pd.DataFrame) -> None:
+    np.testing.assert_array_equal(features.matrix(market), table[["close", *COLUMNS]])
+
+
+def test_a_warm_up_that_begins_in_a_gap_is_complete_all_the_same(simulate: Simulate) -> None:
+    market = simulate(1000)
+    start = market["open_time"][800]
+    market = market.drop(index=800 - (features.WARM_UP - 1)).reset_index(drop=True)
+    whole = features.compute(market)
+    incremental = features.compute(market, start=start.to_pydatetime())
+    assert incremental["volatility"].notna().all()
+    pd.testing.assert_frame_equal(incremental, whole[whole["open_time"] >= start].reset_index(drop=True))
 
 
 def test_two_months_of_candles_always_suffice() -> None:
@@ -99,6 +88,18 @@ class TestGaps:
         assert np.isfinite(self.at(without, "scaled_return_0", 2))
         for lag in (1, 2, 3, 4, 5, 23):
             assert np.isnan(self.at(without, f"scaled_return_{lag}", 1 + lag))
+
+    def test_lags_and_moves_are_those_of_pandas_on_hours_not_on_rows(self, simulate: Simulate) -> None:
+        gone = [*range(560, 563), 571, 600, *range(640, 650)]
+        market = simulate(1000, seed=6).drop(index=gone).set_index("open_time")
+        table = features.compute(market.reset_index()).set_index("open_time")
+        close = np.log(market["close"].asfreq("h"))
+        for name, moved in {
+            **{f"scaled_return_{lag}": close.diff().shift(lag) for lag in (0, 1, 5, 23)},
+            **{f"momentum_{hours}": (close - close.shift(hours)) / hours**0.5 for hours in (6, 24, 168)},
+        }.items():
+            expected = (moved.reindex(table.index) / table["volatility"]).iloc[520:]
+            np.testing.assert_allclose(table[name].iloc[520:], expected, rtol=1e-9, atol=1e-12, err_msg=name)
 
     def test_a_move_is_unknown_just_where_one_of_its_ends_is_missing(self, without: pd.DataFrame) -> None:
         for hours in (6, 12, 24):
