@@ -24,6 +24,7 @@ Matrix = NDArray[np.float64]
 HALF_LIFE = 365 * 24
 """Hours after which a row counts half in the fit."""
 _ITERATIONS = 5
+_BLOCK_ROWS = 128
 _SMALLEST = 0.02  # a return of 0 has no logarithm: sizes count from this share of the volatility on
 _LARGEST = 8.0  # and up to so many volatilities
 _PRIOR = 30.0  # rows that speak for the volatility alone, against what a short history would make of chance
@@ -100,7 +101,7 @@ class Scale:
         """The scale of rows in order of time; *relative*: the returns of the hours after them, in volatilities.
 
         Penalised Fisher scoring, begun at least squares on logarithms. Its matrix does not change between iterations,
-        and the levels are solved for by centring. einsum and bincount add in one order, whatever the number of threads.
+        and the levels are solved for by centring. Everything is added in one order, whatever the number of threads.
         """
         terms, level = design.terms, design.level
         sizes = np.minimum(np.abs(relative), _LARGEST)
@@ -113,7 +114,7 @@ class Scale:
         means = np.column_stack([by_level(column) for column in terms.T]) / per_level[:, None]
         centred = terms - means[level]
         weighted = centred * weights[:, None]
-        information = np.einsum("ij,ik->jk", weighted, centred) + _PRIOR * np.eye(terms.shape[1])
+        information = _products(weighted, centred) + _PRIOR * np.eye(terms.shape[1])
         coefficients, levels = np.zeros(terms.shape[1]), np.zeros(_LEVELS)
         fitted = np.zeros(len(sizes))
         score = np.log(np.maximum(sizes, _SMALLEST))
@@ -154,3 +155,12 @@ class Scale:
         if len(levels) != _LEVELS:
             raise ValueError(f"a scale has {_LEVELS} levels, not {len(levels)}")
         return cls(coefficients, levels, float(record["lowest"]), float(record["highest"]))
+
+
+def _products(left: Matrix, right: Matrix) -> Matrix:
+    """The transposed *left* times *right*, added up over blocks too small to be shared out among threads."""
+    whole = len(left) // _BLOCK_ROWS * _BLOCK_ROWS
+    shape = (-1, _BLOCK_ROWS, left.shape[1])
+    blocks = left[:whole].reshape(shape).transpose(0, 2, 1) @ right[:whole].reshape(shape)
+    products: Matrix = blocks.sum(axis=0) + np.einsum("ij,ik->jk", left[whole:], right[whole:])
+    return products
