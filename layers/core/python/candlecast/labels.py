@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 
@@ -10,6 +11,8 @@ def target_return(candles: pd.DataFrame) -> pd.Series:
 
     *candles*: any table with open_time (UTC, strictly increasing) and close; the answer has its index.
     """
-    next_open = candles["open_time"].shift(-1)
-    ratio = candles["close"].shift(-1) / candles["close"] - 1
-    return ratio.where(next_open - candles["open_time"] == pd.Timedelta(hours=1)).rename("target_return")
+    hours, closes = candles["open_time"].to_numpy("datetime64[us]"), candles["close"].to_numpy("float64")
+    targets = np.full(len(closes), np.nan)
+    follows = np.diff(hours) == np.timedelta64(1, "h")
+    targets[:-1][follows] = closes[1:][follows] / closes[:-1][follows] - 1
+    return pd.Series(targets, index=candles.index, name="target_return")
