@@ -12,9 +12,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 
 from candlecast import candles
-from candlecast.errors import WriteConflict
+from candlecast.errors import LakeUnavailable, WriteConflict
 from candlecast.lake import ATTEMPTS, DATASETS, Lake
 from tests.cloud import BUCKET
 
@@ -92,6 +94,36 @@ def test_a_month_just_read_need_not_be_read_again(lake: Lake, requests: list[str
     lake.update("candles", SYMBOL, "2026-11", adding(rows(NOVEMBER, 2)), left)
 
     assert requests == ["GetObject", "PutObject", "PutObject"]
+
+
+def test_a_known_month_is_not_sent_again_while_it_is_as_it_was(lake: Lake) -> None:
+    known = lake.update("candles", SYMBOL, "2026-11", adding(rows(NOVEMBER, 1)))
+
+    assert lake.month("candles", SYMBOL, "2026-11", known) is known
+
+    lake.update("candles", SYMBOL, "2026-11", adding(rows(NOVEMBER, 2)))
+    assert len(lake.month("candles", SYMBOL, "2026-11", known).table) == 2
+
+
+@pytest.mark.parametrize("operation", ["GetObject", "PutObject"])
+def test_while_s3_refuses_the_error_says_to_try_again_and_nothing_has_changed(
+    lake: Lake, s3: S3Client, operation: str
+) -> None:
+    stored = lake.update("candles", SYMBOL, "2026-11", adding(rows(NOVEMBER, 1)))
+
+    def refuse(model: Any, **_: Any) -> tuple[AWSResponse, dict[str, Any]] | None:
+        error = {"Error": {"Code": "SlowDown", "Message": ""}, "ResponseMetadata": {"HTTPStatusCode": 503}}
+        return (AWSResponse("", 503, HTTPHeaders(), None), error) if model.name == operation else None
+
+    events: Any = s3.meta.events
+    events.register("before-call.s3", refuse, unique_id="refuse")
+    try:
+        with pytest.raises(LakeUnavailable, match="run again later"):
+            lake.update("candles", SYMBOL, "2026-11", adding(rows(NOVEMBER, 2)))
+    finally:
+        events.unregister("before-call.s3", unique_id="refuse")
+
+    assert lake.month("candles", SYMBOL, "2026-11").etag == stored.etag
 
 
 def test_repeating_an_update_leaves_the_etag_alone(lake: Lake, requests: list[str]) -> None:
