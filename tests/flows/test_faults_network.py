@@ -81,6 +81,7 @@ def test_an_exchange_that_asks_for_ten_minutes_gets_them(stack: Deployed, series
         assert series.hour()["taken"] == {"coinbase": 1}
     assert series.hour()["taken"] == {"coinbase": 1}, "it rests"
     assert workers.kill(stack, "ingest")
+    workers.revive(stack, "ingest")
     assert series.hour()["taken"] == {"binance": 1}, "a new container has not heard of it"
     assert audit(series, begin).clean
 

@@ -87,8 +87,9 @@ def test_a_function_killed_between_its_writes_is_made_good_by_its_retry(series: 
         series.clock(series.cursor + timedelta(minutes=1))
         series.send(series.event(series.cursor))
         eventually(lambda hour=before: not series.stored(hour, series.cursor).empty, bool)  # type: ignore[misc]  # bound now
-        assert workers.kill(series.stack, "ingest")
+        assert workers.kill(series.stack, "ingest") > 0
         between = series.lake.read("features", series.symbol, before, series.cursor).empty
+        workers.revive(series.stack, "ingest")
         series.await_books(before, series.cursor, lambda books: books.clean and not books.gaps)
     assert audit(series, begin).clean
 
@@ -103,6 +104,7 @@ def test_a_function_killed_at_any_moment_is_made_good_by_its_retry(series: Repla
         series.send(series.event(series.cursor))
         time.sleep(moments.uniform(0, 0.3))
         workers.kill(series.stack, "ingest")
+        workers.revive(series.stack, "ingest")
         series.await_books(before, series.cursor, lambda books: books.clean and not books.gaps)
     assert audit(series, begin).clean
 
