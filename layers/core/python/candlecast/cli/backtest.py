@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _COLUMNS = ("", "MAE bp", "skill", "95 % interval", "R²", "right", "inside", "pinball")
 
+_WIDTH = 100  # characters, where no terminal says how wide it is
+
 
 def _start(text: str) -> datetime:
     """The instant written as a time with a zone, or as a date: its first instant, UTC."""
@@ -131,7 +133,10 @@ def backtest(
         if html:
             html.write_text(done.page())
     written = [str(file) for file in (json_file, forecasts, html) if file]
-    Console(highlight=False).print(_summary(record, written))
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = max(console.width, _WIDTH)
+    console.print(_summary(record, written))
 
 
 def _backtests() -> ModuleType:
