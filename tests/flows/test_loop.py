@@ -12,6 +12,7 @@ from candlecast import hours
 from candlecast.cli import app
 from localstack.demo.deployed import Deployed
 from tests.flows.scene import START
+from tests.flows.waiting import eventually
 
 pytestmark = pytest.mark.timeout(900)
 SYMBOL = "BTC-USDT"
@@ -61,6 +62,14 @@ def test_a_breach_retrains_and_promotes_and_a_rollback_takes_it_back(
     served = stack.forecasts.get(SYMBOL, hour + hours.HOUR)
     assert served is not None
     assert served.model_version == "1"
+    eventually(lambda: learnt_until(stack, "1"), lambda until: until == hours.text(hour))
+
+
+def learnt_until(stack: Deployed, version: str) -> str:
+    """The newest hour that the stored calibration of a version knows; predict writes it last."""
+    key = f"models/symbol={SYMBOL}/version={version}/calibration.json"
+    body = stack.client("s3").get_object(Bucket=stack.outputs["bucket"], Key=key)["Body"].read()
+    return str(json.loads(body)["until"])
 
 
 def train(stack: Deployed, payload: dict[str, str]) -> dict[str, object]:
