@@ -100,7 +100,7 @@ def test_forecasts_that_lean_to_one_side_are_kept_back_though_their_error_is_sma
     leaning = upright + SHRINKAGE * (LEANING + 0.01) * VOLATILITY
     assert judged(upright, upright).promote
     assert not judged(leaning, None).promote
-    assert "its forecasts lean to one side, by +0.14 volatilities" in judged(leaning, None).reason
+    assert "its forecasts lean to one side, by +0.11 volatilities" in judged(leaning, None).reason
 
 
 def test_contradicting_a_good_champion_takes_proof() -> None:
@@ -110,6 +110,13 @@ def test_contradicting_a_good_champion_takes_proof() -> None:
     assert float(judgement.figures["gain"] or 0) > -0.005, "its error alone would have passed"
     assert not judgement.promote
     assert "contradict the champion's (correlation -" in judgement.reason
+
+
+def test_an_offset_from_the_champion_takes_proof_though_its_error_is_small() -> None:
+    champion = SHRINKAGE * (knowing(0.2) - np.mean(knowing(0.2) / VOLATILITY) * VOLATILITY - 0.02 * VOLATILITY)
+    judgement = judged(champion + SHRINKAGE * 0.11 * VOLATILITY, champion)
+    assert not judgement.promote
+    assert "lie +0.11 volatilities from the champion's on average" in judgement.reason
 
 
 def test_a_broken_champion_is_replaced_by_a_model_that_contradicts_it_and_is_right() -> None:

@@ -16,8 +16,10 @@ Figure = float | int | str | bool | None
 
 WILD = 3.0
 """No sound forecast of one hour is as large as so many volatilities."""
-LEANING = 0.13
-"""Mean full-size forecast, in volatilities, beyond which it leans to one side: honest ones stay below 0.09."""
+LEANING = 0.1
+"""Mean full-size forecast, in volatilities, beyond which it leans to one side: sound ones stay below 0.07."""
+DEPARTURE = 0.1
+"""Mean distance from the champion's full-size forecasts, in volatilities, that takes proof: sound ones keep to 0.01."""
 _BLOCK_HOURS = 24
 _DRAWS = 1000
 _FLAT = 1e-9  # spread of the forecasts, in volatilities, below which they say nothing
@@ -49,7 +51,7 @@ def judge(
     none of that hour); *volatility*: the scale. Forecasts are compared at full size, 1 / *shrinkage* of what is served:
     what is served of a bad model errs too little to be told from a good one within weeks.
     Promotes if its error does not exceed the rule's margin over the champion's and over zero-change's on enough paired
-    hours, if it gives no other sign of being broken, and contradicts the champion only where it proves it wrong.
+    hours, gives no other sign of being broken, and goes another way than the champion only where it proves it wrong.
     """
     happened, served, scale = (np.asarray(values, "float64") for values in (actual, challenger, volatility))
     theirs = np.full_like(happened, np.nan) if champion is None else np.asarray(champion, "float64")
@@ -72,25 +74,30 @@ def judge(
     figures |= against_zero.figures("skill")
     passed = against_zero.ratio <= rule.margin
     told = f"{against_zero.ratio:.4f} times that of no change"
-    contradiction = False
+    unproven = None
     if champion is not None:
         against_champion = _Comparison(error, np.abs(returns - others))
-        agreement = _correlation(ours, others)
-        figures |= {"champion_mae": against_champion.reference_mae, "agreement": agreement}
+        agreement, departure = _correlation(ours, others), float(np.mean((ours - others) / scale[paired]))
+        figures |= {"champion_mae": against_champion.reference_mae, "agreement": agreement, "departure": departure}
         figures |= against_champion.figures("gain")
         passed &= against_champion.ratio <= rule.margin
         told += f" and {against_champion.ratio:.4f} times the champion's"
-        proof = figures["gain_low"]
-        contradiction = agreement < 0 and not (isinstance(proof, float) and proof > 0)
+        if agreement < 0:
+            unproven = f"contradict the champion's (correlation {agreement:.2f})"
+        elif abs(departure) > DEPARTURE:
+            unproven = f"lie {departure:+.2f} volatilities from the champion's on average"
+        if (proof := figures["gain_low"]) is not None and float(proof) > 0:
+            unproven = None
     told = f"over {count} unseen hours its error was {told}"
     if not passed:
         return Judgement(False, f"Kept back: {told}; at most {rule.margin:g} is allowed.", figures)
     if abs(lean) > LEANING:
         leans = f"its forecasts lean to one side, by {lean:+.2f} volatilities; at most {LEANING:g} is allowed"
         return Judgement(False, f"Kept back: {leans}.", figures)
-    if contradiction:
-        against = f"its forecasts contradict the champion's (correlation {figures['agreement']:.2f})"
-        return Judgement(False, f"Kept back: {against} without being better beyond doubt; {told}.", figures)
+    if unproven:
+        return Judgement(
+            False, f"Kept back: its forecasts {unproven}, and it is not better beyond doubt; {told}.", figures
+        )
     return Judgement(True, f"Promoted: {told}, within the margin of {rule.margin:g}.", figures)
 
 
