@@ -100,7 +100,7 @@ def test_forecasts_that_lean_to_one_side_are_kept_back_though_their_error_is_sma
     leaning = upright + SHRINKAGE * (LEANING + 0.01) * VOLATILITY
     assert judged(upright, upright).promote
     assert not judged(leaning, None).promote
-    assert "its forecasts lean to one side, by +0.11 volatilities" in judged(leaning, None).reason
+    assert "its forecasts lean to one side, by +0.16 volatilities" in judged(leaning, None).reason
 
 
 def test_contradicting_a_good_champion_takes_proof() -> None:

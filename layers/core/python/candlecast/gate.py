@@ -16,8 +16,8 @@ Figure = float | int | str | bool | None
 
 WILD = 3.0
 """No sound forecast of one hour is as large as so many volatilities."""
-LEANING = 0.1
-"""Mean full-size forecast, in volatilities, beyond which it leans to one side: sound ones stay below 0.07."""
+LEANING = 0.15
+"""Mean full-size forecast, in volatilities, beyond which it leans: sound ones stay below 0.07, if young below 0.12."""
 DEPARTURE = 0.1
 """Mean distance from the champion's full-size forecasts, in volatilities, that takes proof: sound ones keep to 0.01."""
 _BLOCK_HOURS = 24
