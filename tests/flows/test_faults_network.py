@@ -116,17 +116,12 @@ def test_an_hour_of_500s_everywhere_is_forecast_by_the_baseline_and_fetched_by_t
 ) -> None:
     begin, configured = series.cursor, stack.settings
     shard = configured.symbols.index(series.symbol) // configured.shard_size
-    letters = stack.client("sqs").get_queue_url(QueueName=f"{stack.settings.name('ingest')}-dead-letters")["QueueUrl"]
     series.cursor = begin + HOUR
     series.clock(begin + timedelta(hours=1, minutes=1))
     with series.fault({"kind": "status", "status": 500}):
         series.send({"time": hours.text(begin + timedelta(hours=1, minutes=1)), "shard": shard})
         stack.await_forecast(series.symbol, series.cursor)
-        dead = eventually(
-            lambda: stack.client("sqs").receive_message(QueueUrl=letters).get("Messages", []), bool, timeout=60
-        )
-    assert series.symbol in dead[0]["Body"]
-    stack.client("sqs").delete_message(QueueUrl=letters, ReceiptHandle=dead[0]["ReceiptHandle"])
+        eventually(lambda: take_dead_letter(stack, series.symbol), bool, timeout=60)
     forecast = stack.forecasts.get(series.symbol, series.cursor)
     assert forecast is not None
     assert (forecast.model_version, forecast.origin) == ("baseline", series.cursor - HOUR)
@@ -138,3 +133,15 @@ def test_an_hour_of_500s_everywhere_is_forecast_by_the_baseline_and_fetched_by_t
     books = audit(series, begin)
     assert books.clean
     assert books.gaps == 0
+
+
+def take_dead_letter(stack: Deployed, symbol: str) -> bool:
+    """Whether there was a dead letter of ingest about this symbol; other flows' stay."""
+    sqs = stack.client("sqs")
+    queue = sqs.get_queue_url(QueueName=f"{stack.settings.name('ingest')}-dead-letters")["QueueUrl"]
+    received = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=1).get("Messages", [])
+    for letter in received:
+        if symbol in letter["Body"]:
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=letter["ReceiptHandle"])
+            return True
+    return False
