@@ -27,8 +27,8 @@ def compute(candles: pd.DataFrame) -> pd.DataFrame:
     columns["mean_range_24"] = height.rolling(24).mean() / scale
     columns["close_location"] = ((close - low) - (high - close)) / height
     columns["upper_wick"] = (high - np.maximum(opened, close)) / scale
-    columns["lower_wick"] = (np.minimum(opened, close) - low) / scale
-    columns["relative_volume_168"] = np.log((volume / volume.rolling(168).mean()).clip(lower=math.exp(-5)))
+    columns["lower_wick"] = (opened.where(opened < close, close) - low) / scale
+    columns["relative_volume_168"] = pd.Series(np.log((volume / volume.rolling(168).mean()).clip(math.exp(-5))))
     columns["volume_push_168"] = columns["scaled_return_0"] * columns["relative_volume_168"]
     signed = np.sign(returns) * volume
     for hours in (6, 24):
@@ -48,4 +48,5 @@ def finite_average(series: pd.Series, half_life: int, memory: int) -> pd.Series:
     """pandas' endless exponential average without what lies further back than *memory* hours."""
     decay = 0.5 ** (1 / half_life)
     endless = series.fillna(0.0).ewm(halflife=half_life, adjust=False).mean()
-    return (endless - decay**memory * endless.shift(memory)) / (1 - decay**memory)
+    recent: pd.Series = (endless - decay**memory * endless.shift(memory)) / (1 - decay**memory)
+    return recent

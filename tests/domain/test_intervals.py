@@ -92,7 +92,8 @@ def test_the_newest_hours_are_scaled_by_a_fit_that_has_not_seen_them(rows: pd.Da
     after.returns = after.returns.copy()
     after.returns[-(len(after.returns) // 4) :] *= 2
     doubled = after.fit().calibration.upper
-    assert doubled == pytest.approx(2 * before.fit().calibration.upper, rel=1e-4), "in-sample quantiles would have hidden a part"
+    told_out_of_sample = pytest.approx(2 * before.fit().calibration.upper, rel=1e-4)
+    assert doubled == told_out_of_sample, "in-sample quantiles would have hidden a part"
 
 
 def test_what_outcomes_teach_is_the_same_in_a_block_and_hour_by_hour(known: Rows, fitted: Intervals) -> None:
