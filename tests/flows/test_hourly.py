@@ -60,7 +60,7 @@ def test_the_same_event_twice_changes_nothing(stack: Deployed) -> None:
     for _ in range(2):
         stack.ingest_hour(symbol, START)
     stack.invoke("predict", candles_stored(symbol))
-    assert {key.partition("/")[0] for key in before} == {"candles", "features", "forecasts"}
+    assert {key.partition("/")[0] for key in before} == {"candles", "features", "forecasts", "gaps"}
     assert stored(stack, symbol) == before
     assert stack.forecasts.get(symbol, START) == made
 

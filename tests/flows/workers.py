@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,9 +23,12 @@ def of_function(stack: Deployed, function: str) -> list[int]:
     ]
 
 
-def kill(stack: Deployed, function: str) -> int:
-    """Ends them all at once, in the middle of whatever they do, and waits until they are gone: how many."""
-    killed = of_function(stack, function)
+def kill(stack: Deployed, function: str, known: Sequence[int] = ()) -> int:
+    """Ends them all at once, in the middle of whatever they do, and waits until they are gone: how many.
+
+    *known*: the process ids, where the moment counts and looking for them would miss it.
+    """
+    killed = known or of_function(stack, function)
     for process in killed:
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)

@@ -37,10 +37,9 @@ class Refused(Stop):
 class Service:
     """One environment's API."""
 
-    def __init__(self, url: str, key: str | None, transport: httpx.BaseTransport | None = None) -> None:
-        headers = {"x-api-key": key} if key else {}
+    def __init__(self, url: str, key: str | None) -> None:
+        self._headers = {"x-api-key": key} if key else {}
         self.url = url.rstrip("/")
-        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=TIMEOUT, transport=transport)
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -67,7 +66,8 @@ class Service:
         """Status and body of GET *path*; parameters that are None are left out. Raises Unreachable or Refused."""
         given = {name: value for name, value in parameters.items() if value is not None}
         try:
-            answer = self._http.get(path, params=given)
+            with httpx.Client(base_url=self.url, headers=self._headers, timeout=TIMEOUT) as client:
+                answer = client.get(path, params=given)
         except httpx.HTTPError as error:
             raise Unreachable(
                 f"{self.url} did not answer ({type(error).__name__}); check that the stack is up: candlecast status."
