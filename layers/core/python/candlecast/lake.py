@@ -16,7 +16,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import awswrangler as wr
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -35,8 +34,6 @@ _LOST_THE_RACE = {"PreconditionFailed", "ConditionalRequestConflict", "412", "40
 _ABSENT = {"NoSuchKey", "404"}
 _UNCHANGED = {"NotModified", "304"}
 
-_OFTEN = {"candles", "features"}
-"""Datasets whose months every run writes: the time that takes counts."""
 
 Name = Literal["candles", "features", "forecasts", "quarantine", "revisions"]
 Change = Callable[[pd.DataFrame], pd.DataFrame]
@@ -206,9 +203,7 @@ def joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def encoded(dataset: Name, table: pd.DataFrame) -> bytes:
-    """The Parquet object that holds a conformed table, as awswrangler writes it."""
-    if dataset in _OFTEN:
-        return _encoded_at_once(table)
+    """The Parquet object that holds a conformed table, by awswrangler."""
     kept = _Kept()
     wr.s3.to_parquet(
         table.copy(deep=False),  # it may be a part of another one, and awswrangler sets columns
@@ -226,25 +221,6 @@ def encoded(dataset: Name, table: pd.DataFrame) -> bytes:
         boto3_session=cast("boto3.Session", kept),
     )
     return kept.body
-
-
-def _encoded_at_once(table: pd.DataFrame) -> bytes:
-    """The same without awswrangler's look at every column, which takes longer than the writing."""
-    columns = {str(name): _arrow(values) for name, values in table.items()}
-    body = io.BytesIO()
-    pq.write_table(pa.table(columns), body, compression="zstd", use_dictionary=False)
-    return body.getvalue()
-
-
-def _arrow(values: pd.Series) -> pa.Array[Any]:
-    array: pa.Array[Any]
-    if values.dtype == "float64":
-        numbers = values.to_numpy()
-        unknown = np.isnan(numbers)
-        array = pa.array(numbers, mask=unknown if unknown.any() else None)
-    else:
-        array = pa.array(values.array, pa.string() if values.dtype == object else None, from_pandas=True)
-    return array
 
 
 def _table(body: bytes) -> pd.DataFrame:
