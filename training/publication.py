@@ -92,7 +92,9 @@ class Release:
         with tarfile.open(fileobj=io.BytesIO(self.bundle)) as archive:
             for member in archive.getmembers():
                 if part := archive.extractfile(member):
-                    (folder / member.name).write_bytes(part.read())
+                    file = folder / member.name  # a pooled model's parts lie in folders
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    file.write_bytes(part.read())
         (folder / "verdict.json").write_bytes(self._document())
 
     def _document(self) -> bytes:

@@ -168,3 +168,12 @@ def test_the_bundle_tells_what_it_was_made_from(record: Record, model: Model, da
     assert manifest["data_sha256"] == dataset.fingerprint
     assert manifest["metrics"] == record.figures == release.verdict.figures
     assert manifest["metrics"]["holdout_hours"] == HOLDOUT_DAYS * 24
+
+
+def test_the_model_folder_takes_the_parts_of_a_pooled_model_too(
+    record: Record, dataset: Dataset, tmp_path: Path
+) -> None:
+    pooled = FITTED(dataset.rows.assign(symbol=SYMBOL), symbol=SYMBOL)
+    Release.of(record, pooled, IMAGES, "1").leave(tmp_path)
+    left = {file.relative_to(tmp_path).as_posix() for file in tmp_path.rglob("*") if file.is_file()}
+    assert {"own/model.txt", "common/model.txt", "manifest.json", "calibration.json", "verdict.json"} <= left
